@@ -1,0 +1,75 @@
+"""graphgrad: define a model symbolically, look at its forward and backward graphs, run it as readable NumPy."""
+
+from graphgrad import init, nn, special
+from graphgrad.autodiff.forward import jvp
+from graphgrad.autodiff.gradient import grad
+from graphgrad.core.dim import Dim
+from graphgrad.core.errors import (
+    ArgumentError,
+    DTypeError,
+    GraphgradError,
+    InvalidNameError,
+    InvalidValueError,
+    NodeUseError,
+    NonFiniteError,
+    RenderError,
+    ShapeError,
+    UnsupportedError,
+    VerificationError,
+)
+from graphgrad.core.graph import Graph
+from graphgrad.core.names import scope
+from graphgrad.core.node import Node, named
+from graphgrad.core.spec import Spec
+from graphgrad.nn.functional import sigmoid
+from graphgrad.ops.arithmetic import (
+    abs,
+    add,
+    divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    sign,
+    sqrt,
+    square,
+    subtract,
+)
+from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
+from graphgrad.ops.contract import matmul
+from graphgrad.ops.convert import cast, stop_gradient
+from graphgrad.ops.elementary import exp, log, tanh
+from graphgrad.ops.index import at
+from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
+from graphgrad.ops.movement import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    matrix_transpose,
+    reshape,
+    squeeze,
+    transpose,
+)
+from graphgrad.ops.reduce import max, mean, min, sum
+
+absolute = abs
+true_divide = divide
+pow = power
+amax = max
+amin = min
+concat = concatenate
+permute_dims = transpose
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
+    "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
+    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "concat", "concatenate", "const", "divide",
+    "equal", "exp", "expand_dims", "grad", "greater", "greater_equal", "init", "input", "jvp", "less", "less_equal",
+    "log", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "named", "negative",
+    "nn", "not_equal", "param", "permute_dims", "pow", "power", "reshape", "rng", "run_time_size", "scope", "sigmoid",
+    "sign", "special", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract", "sum", "tanh", "transpose",
+    "true_divide", "where",
+]  # fmt: skip

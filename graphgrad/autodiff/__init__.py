@@ -1,0 +1,1 @@
+"""Derivatives: reverse mode and forward mode as graph transformations, and numeric ones to check them by."""

@@ -1,0 +1,1 @@
+"""The nouns: dimensions and specs, nodes and ops, graphs, errors, and where things come from."""

@@ -1,0 +1,149 @@
+"""A graph: inputs, outputs, and where each node comes from. Frozen; membership is reachability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from graphgrad.core.dim import symbols
+from graphgrad.core.errors import GraphgradError, InvalidNameError, VerificationError
+from graphgrad.core.flat import Flat, flatten, unflatten
+from graphgrad.core.node import Node
+from graphgrad.core.text import write_nodes
+from graphgrad.core.traverse import toposort
+
+Role = Literal["chain", "cotangent", "unbroadcast", "accumulate", "spread", "seed", "zero"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why differentiation made a node.
+
+    ``chain``: the term of the chain rule for input `index` of `forward`. ``cotangent``: this is the whole gradient by
+    `forward`. ``unbroadcast``: summed over what `forward` was broadcast to. ``accumulate``: the sum over several uses
+    of `forward`. ``spread``: the cotangent of `forward` written out in full. ``seed``: where the backward pass of
+    `forward` starts. ``zero``: nothing depends on `forward`.
+    """
+
+    role: Role
+    forward: Node
+    index: int | None = None
+
+
+Origins = Mapping[Node, tuple[Origin, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """What is computed from what.
+
+    >>> x = gg.input("x", (2,))
+    >>> graph = Graph((x,), (gg.exp(x) * 2,))
+    >>> [node.op.name for node in graph.nodes]
+    ['input', 'exp', 'const', 'multiply']
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    origins: Origins = field(default_factory=dict)
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node that the outputs need, each after its inputs."""
+        return tuple(toposort(self.outputs))
+
+    @cached_property
+    def leaves(self) -> tuple[Node, ...]:
+        """The leaves among the nodes, in the order they were made."""
+        return tuple(sorted((node for node in self.nodes if node.op.is_leaf), key=lambda node: node.serial))
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbolic sizes of the inputs, each once, in order of appearance."""
+        found: dict[str, None] = {}
+        for leaf in self.inputs:
+            for size in leaf.shape:
+                found.update(dict.fromkeys(symbols(size)))
+        return tuple(found)
+
+    def verify(self) -> Graph:
+        """Check that the graph is whole, and return it.
+
+        Raises
+        ------
+        VerificationError
+            If a node's spec is not what its op infers, or a leaf is no input.
+        InvalidNameError
+            If two different leaves have one name.
+        """
+        given = set(self.inputs)
+        for node in self.nodes:
+            if node.op.is_leaf:
+                if node not in given:
+                    raise VerificationError(f"the leaf {node.name!r} is no input of the graph", site=node.notes.site)
+            elif len(node.specs) == 1 and node.op.name != "result":
+                _check_spec(node)
+        names: dict[str, Node] = {}
+        for leaf in self.inputs:
+            other = names.setdefault(leaf.name or "", leaf)
+            if other is not leaf:
+                raise InvalidNameError(
+                    f"two different leaves are called {leaf.name!r}",
+                    saw=[f"{one.describe()}, made at {one.notes.site.place if one.notes.site else '?'}" for one in (other, leaf)],
+                    hint="another name for one of them, or the same leaf in both places",
+                    site=leaf.notes.site,
+                )
+        return self
+
+    def __str__(self) -> str:
+        """The text form; `graphgrad.core.text.read_nodes` reads it back to the identical nodes, given the leaves."""
+        return write_nodes(self.outputs, self.inputs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        order = tuple(self.origins)
+        roots = [*self.inputs, *self.outputs, *order]
+        plain = []
+        for node in order:
+            for origin in self.origins[node]:
+                roots.append(origin.forward)
+                plain.append((origin.role, origin.index))
+        counts = tuple(len(self.origins[node]) for node in order)
+        return (_restore, (flatten(roots), len(self.inputs), len(self.outputs), counts, tuple(plain)))
+
+
+def _restore(
+    flat: Flat, inputs: int, outputs: int, counts: tuple[int, ...], plain: tuple[tuple[Role, int | None], ...]
+) -> Graph:
+    nodes = unflatten(flat)
+    start = inputs + outputs
+    order, forwards = nodes[start : start + len(counts)], iter(nodes[start + len(counts) :])
+    described = iter(plain)
+    origins: dict[Node, tuple[Origin, ...]] = {}
+    for node, count in zip(order, counts, strict=True):
+        entries = []
+        for _ in range(count):
+            role, index = next(described)
+            entries.append(Origin(role, next(forwards), index))
+        origins[node] = tuple(entries)
+    return Graph(nodes[:inputs], nodes[inputs:start], origins)
+
+
+def _check_spec(node: Node) -> None:
+    try:
+        inferred = node.op.infer(*(part.spec for part in node.inputs), **node.attrs)
+    except GraphgradError as error:
+        raise VerificationError(f"{node.op.name} does not fit its inputs: {error.what}", site=node.notes.site) from error
+    if inferred != node.spec:
+        raise VerificationError(f"{node.op.name} has spec {node.spec}, its op infers {inferred}", site=node.notes.site)
+
+
+def collect_origins(outputs: Sequence[Node]) -> Origins:
+    """The origins noted when `grad` made nodes, for those that `outputs` need."""
+    found: dict[Node, tuple[Origin, ...]] = {}
+    for node in toposort(outputs):
+        derived = node.notes.derived
+        if isinstance(derived, tuple):
+            found[node] = derived
+    return found

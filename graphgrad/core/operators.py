@@ -1,0 +1,181 @@
+"""Node's operators. Each hands over to the op function bound under its name, so that core does not know the ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from graphgrad.core.errors import NodeUseError
+
+if TYPE_CHECKING:
+    from graphgrad.core.node import Node
+
+_bound: dict[str, Callable[..., Any]] = {}
+
+
+def bind(name: str, function: Callable[..., Any]) -> None:
+    """Make `function` what the operator or method `name` of every node calls."""
+    _bound[name] = function
+
+
+def bound(name: str) -> Callable[..., Any]:
+    """The function bound under `name`."""
+    return _bound[name]
+
+
+class Operators:
+    """Arithmetic, comparison, indexing and the usual methods of an array, for nodes."""
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    def __add__(self, other: Any) -> Node:
+        return _bound["add"](self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return _bound["add"](other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return _bound["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return _bound["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return _bound["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return _bound["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return _bound["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return _bound["divide"](other, self)
+
+    def __matmul__(self, other: Any) -> Node:
+        return _bound["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Node:
+        return _bound["matmul"](other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        return _bound["pow"](self, other)
+
+    def __rpow__(self, other: Any) -> Node:
+        return _bound["power"](other, self)
+
+    def __neg__(self) -> Node:
+        return _bound["negative"](self)
+
+    def __pos__(self) -> Node:
+        return self  # type: ignore[return-value]  # only Node has these operators
+
+    def __abs__(self) -> Node:
+        return _bound["abs"](self)
+
+    def __lt__(self, other: Any) -> Node:
+        return _bound["less"](self, other)
+
+    def __le__(self, other: Any) -> Node:
+        return _bound["less_equal"](self, other)
+
+    def __gt__(self, other: Any) -> Node:
+        return _bound["greater"](self, other)
+
+    def __ge__(self, other: Any) -> Node:
+        return _bound["greater_equal"](self, other)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Node:
+        return _bound["getitem"](self, index)
+
+    def __iter__(self) -> Iterator[Node]:
+        return (self[i] for i in range(len(self)))
+
+    def __len__(self) -> int:
+        return _bound["len"](self)
+
+    def reshape(self, *shape: Any) -> Node:
+        """See `graphgrad.reshape`; the shape may be one tuple or several sizes."""
+        return _bound["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Node:
+        """See `graphgrad.transpose`; the axes may be one tuple or several ints."""
+        return _bound["transpose"](self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    @property
+    def T(self) -> Node:  # noqa: N802  NumPy's name
+        """The axes reversed."""
+        return _bound["transpose"](self, None)
+
+    @property
+    def mT(self) -> Node:  # noqa: N802  NumPy's name
+        """The last two axes swapped."""
+        return _bound["matrix_transpose"](self)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """See `graphgrad.sum`."""
+        return _bound["sum"](self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """See `graphgrad.mean`."""
+        return _bound["mean"](self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """See `graphgrad.max`."""
+        return _bound["max"](self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """See `graphgrad.min`."""
+        return _bound["min"](self, axis, keepdims)
+
+    def squeeze(self, axis: Any = None) -> Node:
+        """See `graphgrad.squeeze`."""
+        return _bound["squeeze"](self, axis)
+
+    def astype(self, dtype: Any) -> Node:
+        """See `graphgrad.cast`."""
+        return _bound["cast"](self, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Node:
+        return _bound["array_ufunc"](ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
+        return _bound["array_function"](function, args, kwargs)
+
+    def __bool__(self) -> NoReturn:
+        raise _misuse(self, "has no truth value: its numbers exist only when the model runs",
+                      "gg.where(condition, a, b) instead of `if`, `and`, `or` and `not`")  # fmt: skip
+
+    def __float__(self) -> NoReturn:
+        raise _misuse(self, "is no number yet", "gg.compile(node) and call it; gg.cast(node, dtype) to change the dtype")
+
+    def __int__(self) -> NoReturn:
+        raise _misuse(self, "is no number yet", "gg.compile(node) and call it; gg.cast(node, dtype) to change the dtype")
+
+    __index__ = __complex__ = __int__
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise _misuse(self, "cannot be searched with `in`", "gg.equal(node, value) and a reduction over it")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise _misuse(self, "is no array yet", "gg.compile(node) and call it")
+
+    def __setitem__(self, index: object, value: object) -> NoReturn:
+        raise _misuse(self, "cannot be assigned to: nodes are immutable",
+                      "y = gg.at(node, i).set(v), or .add(v) for +=")  # fmt: skip
+
+    def __delitem__(self, index: object) -> NoReturn:
+        raise _misuse(self, "cannot lose elements: nodes are immutable", "slices and gg.concatenate")
+
+
+def _misuse(node: Any, problem: str, hint: str) -> NodeUseError:
+    return NodeUseError(f"a node {problem}", saw=[node.describe()], hint=hint)

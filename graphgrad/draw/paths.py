@@ -1,0 +1,75 @@
+"""Lines as cubic splines: straight pieces with rounded corners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphgrad.draw.shapes import Point
+
+RADIUS = 9.0
+ARROW = 7.5
+"""The length of an arrow head."""
+_ROUND = 0.5523
+"""Where the control points of a quarter circle are."""
+
+
+def rounded(corners: Sequence[Point], *, arrow: bool) -> tuple[tuple[Point, ...], Point]:
+    """The spline through ``corners`` and the tip of its arrow (or its end)."""
+    line = _bends(corners)
+    tip = line[-1]
+    if arrow:
+        line[-1] = _towards(tip, line[-2], ARROW)
+    points = [line[0]]
+    for before, corner, after in zip(line, line[1:], line[2:], strict=False):
+        # Half of a piece that has a corner at its other end too, all of one that ends.
+        into = _length(before, corner) / (1 if before == line[0] else 2)
+        out = _length(corner, after) / (1 if after == line[-1] else 2)
+        radius = min(RADIUS, into, out)
+        start, end = _towards(corner, before, radius), _towards(corner, after, radius)
+        if _length(points[-1], start) > 0.01:
+            points += _straight(points[-1], start)
+        points += [_between(start, corner, _ROUND), _between(end, corner, _ROUND), end]
+    if len(points) == 1 or _length(points[-1], line[-1]) > 0.01:
+        points += _straight(points[-1], line[-1])
+    return tuple((round(x, 2), round(y, 2)) for x, y in points), (round(tip[0], 2), round(tip[1], 2))
+
+
+def swung(start: Point, end: Point, *, arrow: bool) -> tuple[tuple[Point, ...], Point]:
+    """A line from one side of a card to the side of another; it swings where their heights differ."""
+    if abs(start[1] - end[1]) < 0.5:
+        return rounded((start, end), arrow=arrow)
+    last = (end[0] - (ARROW if arrow else 0.0), end[1])
+    middle = (start[0] + last[0]) / 2
+    points = (start, (middle, start[1]), (middle, end[1]), last)
+    return tuple((round(x, 2), round(y, 2)) for x, y in points), end
+
+
+def _bends(corners: Sequence[Point]) -> list[Point]:
+    """Without repeated points and points inside a straight piece."""
+    line: list[Point] = []
+    for point in corners:
+        if line and _length(line[-1], point) < 0.01:
+            continue
+        if len(line) > 1:
+            (ax, ay), (bx, by) = line[-2], line[-1]
+            if abs((bx - ax) * (point[1] - by) - (by - ay) * (point[0] - bx)) < 1e-6:
+                line.pop()
+        line.append(point)
+    return line
+
+
+def _length(one: Point, other: Point) -> float:
+    return abs(one[0] - other[0]) + abs(one[1] - other[1])
+
+
+def _between(one: Point, other: Point, part: float) -> Point:
+    return one[0] + (other[0] - one[0]) * part, one[1] + (other[1] - one[1]) * part
+
+
+def _towards(start: Point, target: Point, distance: float) -> Point:
+    length = _length(start, target)
+    return _between(start, target, min(1.0, distance / length)) if length else start
+
+
+def _straight(start: Point, end: Point) -> list[Point]:
+    return [_between(start, end, 1 / 3), _between(start, end, 2 / 3), end]

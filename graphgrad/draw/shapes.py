@@ -1,0 +1,150 @@
+"""The parts of a scene: cards, edges, bands and texts with coordinates, as plain data.
+
+Points are in 1/72 inch, the origin is the top left corner, y grows downwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graphgrad.draw.style import CardKind, EdgeKind, Role, Theme, text_width
+
+Point = tuple[float, float]
+Side = Literal["left", "right"]
+
+PAD_X = 11.0
+PAD_Y = 7.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A piece of text in one colour and size."""
+
+    text: str
+    role: Role
+    size: float
+    bold: bool = False
+    italic: bool = False
+    mono: bool = False
+
+    @property
+    def width(self) -> float:
+        """In points, by the embedded font table."""
+        return text_width(self.text, self.size, bold=self.bold, mono=self.mono)
+
+
+Line = tuple[Run, ...]
+
+
+def line_height(line: Line) -> float:
+    """The height of one line of text."""
+    return 1.2 * max(run.size for run in line) + 2
+
+
+@dataclass(frozen=True)
+class Card:
+    """A box with text: an op, its chain-rule step, or the pill of a leaf or a gradient."""
+
+    id: str
+    key: str
+    """The key of the step or leaf it stands for; a pair shares it."""
+    kind: CardKind
+    side: Side
+    x: float
+    """Of the centre."""
+    y: float
+    width: float
+    height: float
+    text: tuple[Line, ...]
+    code: tuple[str, ...]
+    """The emitted statements on this card, in full; the text may shorten them."""
+    tooltip: str
+    band: int | None = None
+    """The innermost band it stands in."""
+    folded: bool = False
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        w, h = self.width / 2, self.height / 2
+        return self.x - w, self.y - h, self.x + w, self.y + h
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text that stands on its own; ``x`` is its left edge, ``y`` its middle."""
+
+    id: str
+    text: Line
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        return self.x, self.y - self.height / 2, self.x + self.width, self.y + self.height / 2
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A line between two cards."""
+
+    id: str
+    kind: EdgeKind
+    tail: str
+    """The id of the card it starts at."""
+    head: str
+    points: tuple[Point, ...]
+    """A cubic spline: 3 n + 1 points; it ends where the arrow head begins."""
+    tip: Point
+    """The point of the arrow; the last spline point if it has none."""
+    width: float
+    label: Label | None
+    tooltip: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """The frame of a layer, across both halves."""
+
+    id: str
+    name: str
+    depth: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    label: Label
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """One entry of the legend: a small card or line, and what it means."""
+
+    id: str
+    card: CardKind | None
+    edge: EdgeKind | None
+    x: float
+    """Of the left end."""
+    y: float
+    label: Label
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture before any writer: everything has a place, nothing has a format."""
+
+    prefix: str
+    """Starts every id, so that several pictures share one page."""
+    title: str
+    theme: Theme
+    width: float
+    height: float
+    cards: tuple[Card, ...]
+    edges: tuple[Edge, ...]
+    bands: tuple[Band, ...]
+    labels: tuple[Label, ...]
+    legend: tuple[Swatch, ...]

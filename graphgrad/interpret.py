@@ -1,0 +1,65 @@
+"""The oracle: runs a graph node by node with each op's reference, and shares nothing with what is emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.dim import Dim, evaluate
+from graphgrad.core.errors import ArgumentError
+from graphgrad.core.node import Node
+from graphgrad.core.traverse import toposort
+
+Array = np.ndarray[Any, Any]
+
+
+def named_sizes(values: Mapping[Node, Any]) -> dict[str, int]:
+    """The sizes that the leaves' values give to the named dimensions."""
+    sizes: dict[str, int] = {}
+    for leaf, value in values.items():
+        for size, number in zip(leaf.shape, np.shape(value), strict=True):
+            if isinstance(size, Dim) and size.name is not None:
+                sizes.setdefault(size.name, number)
+    return sizes
+
+
+def concrete(value: Any, sizes: Mapping[str, int]) -> Any:
+    """An attribute with every symbolic size replaced by its number."""
+    if isinstance(value, Dim):
+        return evaluate(value, sizes)
+    if isinstance(value, tuple):
+        return tuple(concrete(item, sizes) for item in value)
+    if isinstance(value, slice):
+        return slice(*(concrete(part, sizes) for part in (value.start, value.stop, value.step)))
+    return value
+
+
+def interpret_all(outputs: Sequence[Node], values: Mapping[Node, Any]) -> dict[Node, Any]:
+    """The value of every node that `outputs` need, from the values of the leaves (or of any nodes).
+
+    Raises
+    ------
+    ArgumentError
+        If a leaf has no value.
+    """
+    sizes = named_sizes({node: value for node, value in values.items() if node.op.is_leaf and node.specs[0].shape})
+    results: dict[Node, Any] = dict(values)
+    for node in toposort(outputs, stop=results):
+        if node.op.is_leaf:
+            raise ArgumentError(f"no value is given for {node.describe()}")
+        attrs = {name: concrete(value, sizes) for name, value in node.attrs.items()}
+        results[node] = node.op.reference(*(results[part] for part in node.inputs), **attrs)
+    return results
+
+
+def interpret(outputs: Sequence[Node], values: Mapping[Node, Any]) -> tuple[Array, ...]:
+    """The values of `outputs`.
+
+    >>> x = gg.input("x", ("n",))
+    >>> interpret([gg.sum(x * 2)], {x: np.ones(3, np.float32)})[0].item()
+    6.0
+    """
+    results = interpret_all(outputs, values)
+    return tuple(np.asarray(results[node]) for node in outputs)

@@ -1,0 +1,132 @@
+"""Functions of neural networks, composed of ops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphgrad.core.errors import DTypeError, InvalidValueError, ShapeError
+from graphgrad.core.node import Node
+from graphgrad.core.provenance import composite
+from graphgrad.core.spec import shape_text
+from graphgrad.ops.arithmetic import maximum, negative, square, subtract
+from graphgrad.ops.compare import equal, where
+from graphgrad.ops.convert import stop_gradient
+from graphgrad.ops.elementary import exp, log, sigmoid
+from graphgrad.ops.leaf import Operand, as_node, const
+from graphgrad.ops.movement import expand_dims, normal_axis, reshape
+from graphgrad.ops.reduce import max as largest
+from graphgrad.ops.reduce import mean, sum
+
+__all__ = ["cross_entropy", "log_softmax", "mse_loss", "relu", "sigmoid", "softmax"]
+
+
+@composite
+def relu(x: Operand) -> Node:
+    """max(x, 0), element by element.   d/dx = 1 where x > 0, else 0 (also at 0)
+
+    >>> gg.nn.relu(gg.input("x", ("n",))) is gg.nn.relu(gg.input("y", ("n",)))
+    False
+    """
+    return maximum(x, 0)
+
+
+@composite
+def softmax(x: Operand, axis: int = -1) -> Node:
+    """exp(x) / sum(exp(x)) along an axis, shifted by the largest so that nothing overflows.
+
+    >>> gg.nn.softmax(gg.input("x", ("batch", 10))).shape
+    (Dim('batch'), 10)
+    """
+    node = as_node(x)
+    exps = exp(subtract(node, stop_gradient(largest(node, axis, keepdims=True))))
+    return exps / sum(exps, axis, keepdims=True)
+
+
+@composite
+def log_softmax(x: Operand, axis: int = -1) -> Node:
+    """log(softmax(x)) along an axis, accurate where softmax underflows.
+
+    >>> gg.nn.log_softmax(gg.input("x", ("batch", 10)), axis=1).shape
+    (Dim('batch'), 10)
+    """
+    node = as_node(x)
+    shifted = subtract(node, stop_gradient(largest(node, axis, keepdims=True)))
+    return shifted - log(sum(exp(shifted), axis, keepdims=True))
+
+
+def _reduced(losses: Node, reduction: str) -> Node:
+    match reduction:
+        case "mean":
+            return mean(losses)
+        case "sum":
+            return sum(losses)
+        case "none":
+            return losses
+    raise InvalidValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r:.60}")
+
+
+@composite
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Node:
+    """The mean (or sum, or none) of (input - target)**2.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ: broadcasting here is nearly always a mistake.
+
+    >>> gg.nn.mse_loss(gg.input("x", ("batch",)), gg.input("y", ("batch",))).shape
+    ()
+    """
+    predicted, wanted = as_node(input), as_node(target)
+    if predicted.shape != wanted.shape:
+        raise ShapeError(
+            f"mse_loss: shapes {shape_text(predicted.shape)} and {shape_text(wanted.shape)} differ",
+            saw=[predicted.describe(), wanted.describe()],
+            hint="out[:, 0], if it has one column too many",
+        )
+    return _reduced(square(predicted - wanted), reduction)
+
+
+@composite
+def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: str = "mean") -> Node:
+    """The cross-entropy of logits against classes, or against probabilities.
+
+    Parameters
+    ----------
+    input:
+        Logits, with the classes along `axis`.
+    target:
+        Class numbers (integers, the logits' shape without `axis`), or probabilities (floats, the logits' shape).
+        A row whose number is no class contributes 0.
+    reduction:
+        "mean" over the rows, "sum", or "none".
+
+    Raises
+    ------
+    ShapeError, DTypeError, InvalidValueError
+        If the shapes do not fit, the target is boolean, or the number of classes is symbolic.
+
+    >>> logits, label = gg.input("logits", ("batch", 10)), gg.input("label", ("batch",), "int64")
+    >>> gg.nn.cross_entropy(logits, label).shape
+    ()
+    """
+    logits, wanted = as_node(input), as_node(target)
+    at = normal_axis(axis, logits.ndim)
+    rows = (*logits.shape[:at], *logits.shape[at + 1 :])
+    expected = logits.shape if wanted.dtype.kind == "f" else rows
+    if wanted.dtype.kind == "b":
+        raise DTypeError("cross_entropy: a target is class numbers or probabilities, not booleans", saw=[wanted.describe()])
+    if wanted.shape != expected:
+        raise ShapeError(
+            f"cross_entropy: a target of {wanted.dtype} has shape {shape_text(expected)}, not {shape_text(wanted.shape)}",
+            saw=[logits.describe(), wanted.describe()],
+        )
+    log_p = log_softmax(logits, at)
+    if wanted.dtype.kind == "f":
+        return _reduced(negative(sum(wanted * log_p, at)), reduction)
+    classes = logits.shape[at]
+    if not isinstance(classes, int):
+        raise InvalidValueError("cross_entropy: the number of classes must be fixed", saw=[logits.describe()])
+    numbers = reshape(const(np.arange(classes, dtype=wanted.dtype)), (classes,) + (1,) * (logits.ndim - 1 - at))
+    chosen = where(equal(expand_dims(wanted, at), numbers), log_p, 0)
+    return _reduced(negative(sum(chosen, at)), reduction)

@@ -1,0 +1,29 @@
+"""The ops, a family a file, each op whole in one place. Importing this package binds Node's operators."""
+
+from graphgrad.ops import (
+    arithmetic,
+    compare,
+    contract,
+    convert,
+    dispatch,
+    elementary,
+    index,
+    leaf,
+    movement,
+    projection,
+    reduce,
+)
+
+__all__ = [
+    "arithmetic",
+    "compare",
+    "contract",
+    "convert",
+    "dispatch",
+    "elementary",
+    "index",
+    "leaf",
+    "movement",
+    "projection",
+    "reduce",
+]

@@ -1,0 +1,150 @@
+"""Comparison and choice, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from graphgrad.core.errors import DTypeError, ShapeError
+from graphgrad.core.form import COMPARISON, Form, Speller, call, infix
+from graphgrad.core.node import Node
+from graphgrad.core.op import Fault, NotDifferentiable, Sample, defop
+from graphgrad.core.operators import bind
+from graphgrad.core.spec import Spec
+from graphgrad.ops.family import (
+    BINARY_SHAPES,
+    binary,
+    broadcast_shapes,
+    elementwise_axes,
+    kind_of,
+    promoting,
+    to_dtype,
+    uniform,
+)
+from graphgrad.ops.leaf import Operand, as_node
+
+_STOP = NotDifferentiable("a comparison is piecewise constant and its result is boolean")
+
+
+def _define(ufunc: np.ufunc, sign: str, noun: str) -> Callable[[Callable[..., None]], Callable[..., Node]]:
+    emit = infix(sign, COMPARISON + 1)  # operands in brackets if they compare too: a < b < c means something else
+
+    def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+        return replace(cast(Form, emit(speller, parts, node)), level=COMPARISON)
+
+    return binary(ufunc, numpy=spell, vjp=_STOP, jvp=_STOP, rule={}, noun=noun)
+
+
+@_define(np.equal, "==", "same")
+def equal(x: Operand, y: Operand) -> None:
+    """x == y, element by element with broadcasting; boolean.
+
+    >>> gg.equal(gg.input("x", (2,)), 0).dtype
+    dtype('bool')
+    """
+
+
+@_define(np.not_equal, "!=", "different")
+def not_equal(x: Operand, y: Operand) -> None:
+    """x != y, element by element with broadcasting; boolean.
+
+    >>> gg.not_equal(gg.input("x", (2,)), 0).dtype
+    dtype('bool')
+    """
+
+
+@_define(np.less, "<", "below")
+def less(x: Operand, y: Operand) -> None:
+    """x < y, element by element with broadcasting; boolean.
+
+    >>> gg.less(gg.input("x", (2,)), 0).dtype
+    dtype('bool')
+    """
+
+
+@_define(np.less_equal, "<=", "at_most")
+def less_equal(x: Operand, y: Operand) -> None:
+    """x <= y, element by element with broadcasting; boolean.
+
+    >>> gg.less_equal(gg.input("x", (2,)), 0).dtype
+    dtype('bool')
+    """
+
+
+@_define(np.greater, ">", "above")
+def greater(x: Operand, y: Operand) -> None:
+    """x > y, element by element with broadcasting; boolean.
+
+    >>> gg.greater(gg.input("x", (2,)), 0).dtype
+    dtype('bool')
+    """
+
+
+@_define(np.greater_equal, ">=", "at_least")
+def greater_equal(x: Operand, y: Operand) -> None:
+    """x >= y, element by element with broadcasting; boolean.
+
+    >>> gg.greater_equal(gg.input("x", (2,)), 0).dtype
+    dtype('bool')
+    """
+
+
+def _choice_spec(condition: Spec, x: Spec, y: Spec) -> Spec:
+    if condition.dtype != np.bool_ or x.dtype != y.dtype:
+        raise DTypeError(f"needs a bool and two equal dtypes, got {condition.dtype}, {x.dtype} and {y.dtype}")
+    return Spec(broadcast_shapes((condition, x, y)), x.dtype)
+
+
+def _promote_choice(values: Sequence[Any]) -> tuple[Node, ...]:
+    condition, x, y = values
+    condition = as_node(condition)
+    if condition.dtype != np.bool_:
+        condition = not_equal(condition, 0)
+    x, y = promoting(np.maximum)((x, y)) if kind_of(x) != kind_of(y) else (as_node(x), as_node(y))
+    return condition, x, to_dtype(y, x.dtype)
+
+
+def _choice_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    for left, right in BINARY_SHAPES:
+        yield Sample((rng.random(left) > 0.5, uniform(rng, left, -2, 2), uniform(rng, right, -2, 2)))
+        yield Sample((rng.random(right) > 0.5, uniform(rng, left, -2, 2), uniform(rng, right, -2, 2)))
+
+
+@defop(
+    infer=_choice_spec,
+    axes=elementwise_axes,
+    reference=np.where,
+    numpy=call("np.where"),
+    vjp={
+        "condition": lambda g, z, condition, x, y: None,
+        "x": lambda g, z, condition, x, y: where(condition, g, 0),
+        "y": lambda g, z, condition, x, y: where(condition, 0, g),
+    },
+    jvp="diagonal",
+    samples=_choice_samples,
+    errors=(
+        Fault((((3,), "bool"), ((2,), "float32"), ((2,), "float32")), {}, ShapeError, "do not broadcast"),
+    ),
+    rule={"x": "G where chosen", "y": "G where not chosen"},
+    noun="chosen",
+    elementwise=True,
+    promote=_promote_choice,
+)
+def where(condition: Operand, x: Operand, y: Operand) -> None:
+    """x where the condition holds, else y; element by element with broadcasting.
+
+    The gradient goes to the operand that was chosen, and is 0 for the other one.
+
+    >>> x = gg.input("x", (3,))
+    >>> gg.where(x > 0, x, 0).dtype
+    dtype('float32')
+    """
+
+
+for _name, _function in {
+    "less": less, "less_equal": less_equal, "greater": greater, "greater_equal": greater_equal,
+}.items():  # fmt: skip
+    bind(_name, _function)

@@ -1,0 +1,445 @@
+"""Moving elements without computing: shapes, axes, repetition, joining."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.dim import Size, add, floor_divide, multiply
+from graphgrad.core.errors import ArgumentError, ShapeError
+from graphgrad.core.form import ATOM, Form, Speller
+from graphgrad.core.node import Node
+from graphgrad.core.op import BROADCAST, WHOLE, AxisRole, Fault, Sample, apply, defop
+from graphgrad.core.operators import bind
+from graphgrad.core.spec import Shape, Spec, as_shape, broadcast, shape_text, size_of
+from graphgrad.ops.leaf import Operand, as_node
+
+
+def normal_axis(axis: Any, ndim: int) -> int:
+    """An axis as a non-negative int."""
+    if isinstance(axis, bool | np.bool_) or not hasattr(axis, "__index__"):
+        raise ArgumentError(f"an axis is an int, not {axis!r}")
+    number = operator.index(axis)
+    if not -ndim <= number < ndim:
+        raise ShapeError(f"axis {number} is out of range for {ndim} dimensions")
+    return number % ndim
+
+
+def _no_flops(inputs: tuple[Spec, ...], result: Spec) -> Size:
+    return 0
+
+
+# ---- reshape ----------------------------------------------------------------------------------------------------------
+
+
+def _reshape_spec(x: Spec, *, shape: Shape) -> Spec:
+    have, want = x.size, size_of(shape)
+    provable = "//" not in f"{have}{want}" and "min(" not in f"{have}{want}"
+    if have != want and provable:
+        raise ShapeError(f"cannot reshape {shape_text(x.shape)} to {shape_text(shape)}: {have} elements are not {want}")
+    return Spec(shape, x.dtype)
+
+
+def _reshape_axes(x: Spec, *, shape: Shape) -> tuple[tuple[AxisRole, ...], ...]:
+    """An axis that stands after and before the same sizes, in both shapes, is mapped."""
+    roles: list[AxisRole] = []
+    for axis, size in enumerate(x.shape):
+        before, after = size_of(x.shape[:axis]), size_of(x.shape[axis + 1 :])
+        target = [
+            at
+            for at, other in enumerate(shape)
+            if other == size and size_of(shape[:at]) == before and size_of(shape[at + 1 :]) == after
+        ]
+        roles.append(target[0] if target else WHOLE)
+    return (tuple(roles),)
+
+
+def _spell_reshape(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    return Form(f"{parts[0].at(ATOM)}.reshape({speller.shape(node.shape)})")
+
+
+def _reshape_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((rng.normal(size=(2, 6)),), {"shape": (3, 4)})
+    yield Sample((rng.normal(size=(2, 6)),), {"shape": (2, -1, 3)})
+    yield Sample((rng.normal(size=(2, 3)),), {"shape": -1})
+    yield Sample((np.asarray(rng.normal()),), {"shape": (1, 1)})
+    yield Sample((rng.normal(size=(0, 3)),), {"shape": (3, 0)})
+
+
+@defop(
+    infer=_reshape_spec,
+    axes=_reshape_axes,
+    reference=lambda x, *, shape: np.reshape(x, shape),
+    numpy=_spell_reshape,
+    vjp={"x": lambda g, y, x, shape: reshape(g, x.shape)},
+    jvp="linear",
+    samples=_reshape_samples,
+    errors=(
+        Fault((((2, 3), "float32"),), {"shape": (4, 2)}, ShapeError, "cannot reshape"),
+        Fault((((2, 3), "float32"),), {"shape": (-1, -1)}, ShapeError, "one -1"),
+        Fault((((2, 3), "float32"),), {"shape": (-1, 4)}, ShapeError, "cannot reshape"),
+    ),
+    rule={"x": "G in x's shape"},
+    noun="reshaped",
+    operands=("x",),
+    view=True,
+    cost=_no_flops,
+)
+def reshape(x: Operand, shape: Any) -> Node:
+    """The same elements in another shape, in C order; one size may be -1.
+
+    >>> x = gg.input("x", ("batch", 4, 4))
+    >>> gg.reshape(x, (x.shape[0], -1)).shape, gg.reshape(x, -1).shape
+    ((Dim('batch'), 16), (Dim('16*batch'),))
+    """
+    node = as_node(x)
+    wanted = _fill_in(node, shape)
+    return node if wanted == node.shape else apply("reshape", node, shape=wanted)
+
+
+def _fill_in(node: Node, shape: Any) -> Shape:
+    """The shape with its -1 replaced by what is left over."""
+    sizes: Sequence[Any] = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    unknown = [at for at, size in enumerate(sizes) if isinstance(size, int | np.integer) and size == -1]
+    if len(unknown) > 1:
+        raise ShapeError("reshape takes one -1", saw=[node.describe()])
+    if not unknown:
+        return as_shape(sizes)
+    at = unknown[0]
+    known = as_shape((*sizes[:at], *sizes[at + 1 :]))
+    total = size_of(known)
+    if total == 0:
+        raise ShapeError("reshape cannot find -1 beside a size of 0", saw=[node.describe()])
+    missing = floor_divide(node.size, total)
+    if isinstance(missing, int) and multiply(missing, total) != node.size:
+        raise ShapeError(f"cannot reshape into {sizes}: {node.size} is no multiple of {total}", saw=[node.describe()])
+    return (*known[:at], missing, *known[at:])
+
+
+# ---- transpose --------------------------------------------------------------------------------------------------------
+
+
+def _spell_transpose(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    axes: tuple[int, ...] = node.attrs["axes"]
+    last = len(axes) - 1
+    if axes == tuple(range(last, -1, -1)):
+        return Form(f"{parts[0].at(ATOM)}.T")
+    if axes == (*range(last - 1), last, last - 1):
+        return Form(f"{parts[0].at(ATOM)}.mT")
+    return Form(f"{parts[0].at(ATOM)}.transpose({', '.join(map(str, axes))})")
+
+
+def _transpose_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
+    return (tuple(axes.index(axis) for axis in range(len(axes))),)
+
+
+def _transpose_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((rng.normal(size=(2, 3)),))
+    yield Sample((rng.normal(size=(2, 3, 4)),), {"axes": (1, -1, 0)})
+    yield Sample((rng.normal(size=(2, 3, 4)),), {"axes": (0, 2, 1)})
+    yield Sample((rng.normal(size=(3,)),))
+    yield Sample((rng.normal(size=(0, 2)),))
+
+
+@defop(
+    infer=lambda x, *, axes: Spec(tuple(x.shape[axis] for axis in axes), x.dtype),
+    axes=_transpose_axes,
+    reference=lambda x, *, axes: np.transpose(x, axes),
+    numpy=_spell_transpose,
+    vjp={"x": lambda g, y, x, axes: transpose(g, tuple(axes.index(axis) for axis in range(len(axes))))},
+    jvp="linear",
+    samples=_transpose_samples,
+    errors=(
+        Fault((((2, 3), "float32"),), {"axes": (0, 0)}, ShapeError, "each axis once"),
+        Fault((((2, 3), "float32"),), {"axes": (0, 2)}, ShapeError, "out of range"),
+    ),
+    rule={"x": "G with the axes back"},
+    noun="transposed",
+    operands=("x",),
+    view=True,
+    light=True,
+    cost=_no_flops,
+)
+def transpose(x: Operand, axes: Sequence[int] | None = None) -> Node:
+    """The axes in another order; reversed by default.
+
+    >>> gg.transpose(gg.input("x", ("batch", 3, 4)), (0, 2, 1)).shape
+    (Dim('batch'), 4, 3)
+    """
+    node = as_node(x)
+    order = range(node.ndim - 1, -1, -1) if axes is None else axes
+    wanted = tuple(normal_axis(axis, node.ndim) for axis in order)
+    if sorted(wanted) != list(range(node.ndim)):
+        raise ShapeError(f"axes {tuple(order)} must name each axis once", saw=[node.describe()])
+    return node if wanted == tuple(range(node.ndim)) else apply("transpose", node, axes=wanted)
+
+
+def matrix_transpose(x: Operand) -> Node:
+    """The last two axes swapped; also ``node.mT``.
+
+    >>> gg.matrix_transpose(gg.input("x", ("batch", 3, 4))).shape
+    (Dim('batch'), 4, 3)
+    """
+    node = as_node(x)
+    if node.ndim < 2:
+        raise ShapeError("needs at least two dimensions", saw=[node.describe()])
+    return transpose(node, (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2))
+
+
+# ---- broadcast_to -----------------------------------------------------------------------------------------------------
+
+
+def _broadcast_spec(x: Spec, *, shape: Shape) -> Spec:
+    if broadcast((x.shape, shape)) != shape:
+        raise ShapeError(f"cannot broadcast {shape_text(x.shape)} to {shape_text(shape)}")
+    return Spec(shape, x.dtype)
+
+
+def _broadcast_axes(x: Spec, *, shape: Shape) -> tuple[tuple[AxisRole, ...], ...]:
+    offset = len(shape) - len(x.shape)
+    return (
+        tuple(
+            BROADCAST if size == 1 and shape[offset + axis] != 1 else offset + axis for axis, size in enumerate(x.shape)
+        ),
+    )
+
+
+def _spell_broadcast(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    return Form(f"np.broadcast_to({parts[0].text}, {speller.shape(node.shape)})")
+
+
+def sum_to(g: Node, shape: Shape) -> Node:
+    """The adjoint of broadcasting: sum over the axes that `shape` lacks and those where it has 1."""
+    lead = g.ndim - len(shape)
+    stretched = tuple(lead + axis for axis, size in enumerate(shape) if size == 1 and g.shape[lead + axis] != 1)
+    if lead:
+        g = apply("sum", g, axes=tuple(range(lead)), keepdims=False)
+    if stretched:
+        g = apply("sum", g, axes=tuple(axis - lead for axis in stretched), keepdims=True)
+    return g
+
+
+def _broadcast_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((rng.normal(size=(3,)),), {"shape": (2, 3)})
+    yield Sample((rng.normal(size=(2, 1)),), {"shape": (4, 2, 3)})
+    yield Sample((np.asarray(rng.normal()),), {"shape": (2,)})
+    yield Sample((rng.normal(size=(1, 3)),), {"shape": (0, 3)})
+
+
+@defop(
+    infer=_broadcast_spec,
+    axes=_broadcast_axes,
+    reference=lambda x, *, shape: np.broadcast_to(x, shape),
+    numpy=_spell_broadcast,
+    vjp={"x": lambda g, y, x, shape: sum_to(g, x.shape)},
+    jvp="linear",
+    samples=_broadcast_samples,
+    errors=(Fault((((2, 3), "float32"),), {"shape": (2, 4)}, ShapeError, "do not broadcast"),),
+    rule={"x": "G summed over what was repeated"},
+    noun="spread",
+    operands=("x",),
+    view=True,
+    cost=_no_flops,
+)
+def broadcast_to(x: Operand, shape: Any) -> Node:
+    """x repeated to a shape, by NumPy's rules. The gradient is summed over what was repeated.
+
+    >>> gg.broadcast_to(gg.input("b", (3,)), ("batch", 3)).shape
+    (Dim('batch'), 3)
+    """
+    node, wanted = as_node(x), as_shape(shape)
+    return node if wanted == node.shape else apply("broadcast_to", node, shape=wanted)
+
+
+# ---- expand_dims and squeeze ------------------------------------------------------------------------------------------
+
+
+def _expanded(x: Spec, *, axes: tuple[int, ...]) -> Spec:
+    sizes = iter(x.shape)
+    return Spec(tuple(1 if axis in axes else next(sizes) for axis in range(len(x.shape) + len(axes))), x.dtype)
+
+
+def _expanded_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
+    return (tuple(axis for axis in range(len(x.shape) + len(axes)) if axis not in axes),)
+
+
+def _spell_expand(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    axes = node.attrs["axes"]
+    items = ["None" if axis in axes else ":" for axis in range(node.ndim)]
+    while items[-1] == ":":
+        items.pop()
+    return Form(f"{parts[0].at(ATOM)}[{', '.join(items)}]")
+
+
+def _expand_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((rng.normal(size=(2, 3)),), {"axis": 0})
+    yield Sample((rng.normal(size=(2, 3)),), {"axis": (0, -1)})
+    yield Sample((np.asarray(rng.normal()),), {"axis": 0})
+    yield Sample((rng.normal(size=(0,)),), {"axis": 1})
+
+
+@defop(
+    infer=_expanded,
+    axes=_expanded_axes,
+    reference=lambda x, *, axes: np.expand_dims(x, axes),
+    numpy=_spell_expand,
+    vjp={"x": lambda g, y, x, axes: squeeze(g, axes)},
+    jvp="linear",
+    samples=_expand_samples,
+    errors=(Fault((((2,), "float32"),), {"axis": 3}, ShapeError, "out of range"),),
+    rule={"x": "G without the new axis"},
+    noun="column",
+    operands=("x",),
+    view=True,
+    light=True,
+    cost=_no_flops,
+)
+def expand_dims(x: Operand, axis: int | Sequence[int]) -> Node:
+    """x with axes of size 1 put in, at these positions of the result.
+
+    >>> gg.expand_dims(gg.input("y", ("batch",)), 1).shape
+    (Dim('batch'), 1)
+    """
+    node = as_node(x)
+    given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    axes = tuple(sorted(normal_axis(item, node.ndim + len(given)) for item in given))
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"axis {axis} names a position twice", saw=[node.describe()])
+    return apply("expand_dims", node, axes=axes) if axes else node
+
+
+def _squeezed(x: Spec, *, axes: tuple[int, ...]) -> Spec:
+    wrong = [axis for axis in axes if x.shape[axis] != 1]
+    if wrong:
+        raise ShapeError(f"axis {wrong[0]} has size {x.shape[wrong[0]]}, and only size 1 can be taken out")
+    return Spec(tuple(size for axis, size in enumerate(x.shape) if axis not in axes), x.dtype)
+
+
+def _squeezed_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
+    return (tuple(WHOLE if axis in axes else axis - len([a for a in axes if a < axis]) for axis in range(len(x.shape))),)
+
+
+def _spell_squeeze(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    axes = node.attrs["axes"]
+    return Form(f"np.squeeze({parts[0].text}, axis={axes[0] if len(axes) == 1 else axes})")
+
+
+def _squeeze_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((rng.normal(size=(1, 3, 1)),))
+    yield Sample((rng.normal(size=(1, 3, 1)),), {"axis": -1})
+    yield Sample((rng.normal(size=(1, 3, 1)),), {"axis": (0, 2)})
+    yield Sample((rng.normal(size=(1, 0)),), {"axis": 0})
+
+
+@defop(
+    infer=_squeezed,
+    axes=_squeezed_axes,
+    reference=lambda x, *, axes: np.squeeze(x, axes),
+    numpy=_spell_squeeze,
+    vjp={"x": lambda g, y, x, axes: expand_dims(g, axes)},
+    jvp="linear",
+    samples=_squeeze_samples,
+    errors=(Fault((((2, 1), "float32"),), {"axis": 0}, ShapeError, "only size 1"),),
+    rule={"x": "G with the axis back"},
+    noun="squeezed",
+    operands=("x",),
+    view=True,
+    cost=_no_flops,
+)
+def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
+    """x without axes of size 1: these, or all that are known to be 1.
+
+    >>> gg.squeeze(gg.input("x", ("batch", 1))).shape
+    (Dim('batch'),)
+    """
+    node = as_node(x)
+    if axis is None:
+        axes = tuple(at for at, size in enumerate(node.shape) if size == 1)
+    else:
+        given = axis if isinstance(axis, tuple | list) else (axis,)
+        axes = tuple(sorted(normal_axis(item, node.ndim) for item in given))
+    return apply("squeeze", node, axes=axes) if axes else node
+
+
+# ---- concatenate ------------------------------------------------------------------------------------------------------
+
+
+def _joined(*specs: Spec, axis: int) -> Spec:
+    first = specs[0]
+    total: Size = 0
+    for spec in specs:
+        if spec.dtype != first.dtype or len(spec.shape) != len(first.shape):
+            raise ShapeError("arrays to join must have the same number of dimensions")
+        for at, (size, other) in enumerate(zip(first.shape, spec.shape, strict=True)):
+            if at != axis and size != other:
+                raise ShapeError(f"sizes {size} and {other} of axis {at} differ, and only axis {axis} is joined")
+        total = add(total, spec.shape[axis])
+    return Spec((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)
+
+
+def _joined_axes(*specs: Spec, axis: int) -> tuple[tuple[AxisRole, ...], ...]:
+    return tuple(tuple(WHOLE if at == axis else at for at in range(len(spec.shape))) for spec in specs)
+
+
+def _split_back(index: int, g: Node, y: Node, *parts: Node, axis: int) -> Node:
+    start: Size = 0
+    for part in parts[:index]:
+        start = add(start, part.shape[axis])
+    stop = add(start, parts[index].shape[axis])
+    return g[(*(slice(None),) * axis, slice(start, stop))]
+
+
+def _spell_concatenate(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    axis = node.attrs["axis"]
+    inner = ", ".join(part.text for part in parts)
+    return Form(f"np.concatenate([{inner}]{f', axis={axis}' if axis else ''})")
+
+
+def _concatenate_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield Sample((rng.normal(size=(2, 3)), rng.normal(size=(1, 3))), {}, packed=True)
+    yield Sample((rng.normal(size=(2, 3)), rng.normal(size=(2, 1)), rng.normal(size=(2, 0))), {"axis": -1}, packed=True)
+    yield Sample((rng.normal(size=(2,)),), {}, packed=True)
+
+
+@defop(
+    infer=_joined,
+    axes=_joined_axes,
+    reference=lambda *arrays, axis: np.concatenate(arrays, axis),
+    numpy=_spell_concatenate,
+    vjp=_split_back,
+    jvp="linear",
+    samples=_concatenate_samples,
+    errors=(
+        Fault((((2, 3), "float32"), ((2, 4), "float32")), {}, ShapeError, "differ", packed=True),
+        Fault((((2, 3), "float32"), ((3,), "float32")), {}, ShapeError, "same number", packed=True),
+        Fault((((), "float32"),), {}, ShapeError, "out of range", packed=True),
+    ),
+    rule={"x": "G's own part"},
+    noun="joined",
+    operands=None,
+    cost=_no_flops,
+)
+def concatenate(arrays: Sequence[Operand], axis: int = 0) -> Node:
+    """Arrays joined along an axis they have. Each gets its part of the gradient.
+
+    >>> x = gg.input("x", ("batch", 3))
+    >>> gg.concatenate([x, x]).shape
+    (Dim('2*batch'), 3)
+    """
+    if isinstance(arrays, Node) and arrays.ndim == 0:
+        raise ArgumentError("concatenate takes a list of arrays", saw=[arrays.describe()])
+    nodes = tuple(map(as_node, arrays))
+    if not nodes:
+        raise ArgumentError("concatenate needs at least one array")
+    dtype = np.result_type(*(node.dtype for node in nodes))
+    same = tuple(node if node.dtype == dtype else apply("cast", node, dtype=dtype) for node in nodes)
+    return apply("concatenate", *same, axis=normal_axis(axis, same[0].ndim))
+
+
+bind("reshape", reshape)
+bind("transpose", transpose)
+bind("matrix_transpose", matrix_transpose)
+bind("squeeze", squeeze)
