@@ -20,6 +20,7 @@ from graphgrad.core.errors import (
 from graphgrad.core.graph import Graph
 from graphgrad.core.names import scope
 from graphgrad.core.node import Node, named
+from graphgrad.core.operators import bind
 from graphgrad.core.spec import Spec
 from graphgrad.nn.functional import sigmoid
 from graphgrad.ops.arithmetic import (
@@ -40,11 +41,10 @@ from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equa
 from graphgrad.ops.contract import matmul
 from graphgrad.ops.convert import cast, stop_gradient
 from graphgrad.ops.elementary import exp, log, tanh
-from graphgrad.ops.index import at
+from graphgrad.ops.join import concatenate
 from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
 from graphgrad.ops.movement import (
     broadcast_to,
-    concatenate,
     expand_dims,
     matrix_transpose,
     reshape,
@@ -52,6 +52,8 @@ from graphgrad.ops.movement import (
     transpose,
 )
 from graphgrad.ops.reduce import max, mean, min, sum
+from graphgrad.pipeline import compile, finish
+from graphgrad.ops.update import at
 
 absolute = abs
 true_divide = divide
@@ -61,12 +63,14 @@ amin = min
 concat = concatenate
 permute_dims = transpose
 
+bind("finish", finish)  # how Compiled unpickles
+
 __version__ = "0.1.0"
 
 __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
     "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
-    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "concat", "concatenate", "const", "divide",
+    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "compile", "concat", "concatenate", "const", "divide",
     "equal", "exp", "expand_dims", "grad", "greater", "greater_equal", "init", "input", "jvp", "less", "less_equal",
     "log", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "named", "negative",
     "nn", "not_equal", "param", "permute_dims", "pow", "power", "reshape", "rng", "run_time_size", "scope", "sigmoid",

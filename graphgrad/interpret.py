@@ -44,7 +44,9 @@ def interpret_all(outputs: Sequence[Node], values: Mapping[Node, Any]) -> dict[N
     ArgumentError
         If a leaf has no value.
     """
-    sizes = named_sizes({node: value for node, value in values.items() if node.op.is_leaf and node.specs[0].shape})
+    sizes = named_sizes(
+        {node: value for node, value in values.items() if node.op.is_leaf and node.specs[0].shape}
+    )
     results: dict[Node, Any] = dict(values)
     for node in toposort(outputs, stop=results):
         if node.op.is_leaf:

@@ -38,7 +38,10 @@ def _tangent(node: Node, own: tuple[Node | None, ...]) -> Node | None:
     if isinstance(op.jvp, NotDifferentiable):
         return None
     if op.jvp == "linear":
-        full = tuple(zeros_like(part) if tangent is None else tangent for part, tangent in zip(node.inputs, own, strict=True))
+        full = tuple(
+            zeros_like(part) if tangent is None else tangent
+            for part, tangent in zip(node.inputs, own, strict=True)
+        )
         return op(*full, **node.attrs)
     total: Node | None = None
     for index, tangent in enumerate(own):
@@ -50,7 +53,9 @@ def _tangent(node: Node, own: tuple[Node | None, ...]) -> Node | None:
     if total is None:
         return None
     if broadcast([total.shape, node.shape]) != node.shape or total.dtype != node.dtype:
-        raise VerificationError(f"the JVP of {op.name} gives {total.spec} for a result {node.spec}", site=node.notes.site)
+        raise VerificationError(
+            f"the JVP of {op.name} gives {total.spec} for a result {node.spec}", site=node.notes.site
+        )
     return broadcast_to(total, node.shape)
 
 
@@ -84,8 +89,12 @@ def jvp(output: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node:
     for node, tangent in zip(wrt, tangents, strict=True):
         check_differentiable(node, "what to differentiate by")
         if tangent.shape != node.shape:
-            raise ShapeError("a tangent has the shape of what it moves", saw=[node.describe(), tangent.describe()])
+            raise ShapeError(
+                "a tangent has the shape of what it moves", saw=[node.describe(), tangent.describe()]
+            )
         if tangent.dtype != node.dtype:
-            raise DTypeError("a tangent has the dtype of what it moves", saw=[node.describe(), tangent.describe()])
+            raise DTypeError(
+                "a tangent has the dtype of what it moves", saw=[node.describe(), tangent.describe()]
+            )
     (result,) = push_forward([output], dict(zip(wrt, tangents, strict=True)))
     return zeros_like(output) if result is None else result

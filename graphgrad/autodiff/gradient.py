@@ -31,17 +31,19 @@ def grad(
     output: Node, wrt: Mapping[str, Node], cotangent: Operand | None = None, allow_unused: bool = True
 ) -> dict[str, Node]: ...
 def grad(output: Node, wrt: Any, cotangent: Operand | None = None, allow_unused: bool = True) -> Any:
-    """The gradient of `output` by parameters, inputs or intermediates, as nodes that can be used like any other.
+    """The gradient of `output` by parameters, inputs or intermediates, as nodes that can be used like any
+    other.
 
     Parameters
     ----------
     output:
         A float node; a scalar, unless `cotangent` is given.
     wrt:
-        A node, or a list, tuple or dict of nodes; the result has the same structure. The gradient by an intermediate
-        counts every equal occurrence of it.
+        A node, or a list, tuple or dict of nodes; the result has the same structure. The gradient by an
+        intermediate counts every equal occurrence of it.
     cotangent:
-        What to multiply the output's Jacobian by from the left, in the output's shape and dtype. 1 for a scalar.
+        What to multiply the output's Jacobian by from the left, in the output's shape and dtype. 1 for a
+        scalar.
     allow_unused:
         What no gradient reaches gives zeros; with False, an error.
 
@@ -87,5 +89,3 @@ def _remember(origins: Mapping[Node, tuple[Origin, ...]]) -> None:
     for node, entries in origins.items():
         if node.notes.derived is None and node.inputs:
             node.notes.derived = entries
-
-

@@ -15,7 +15,8 @@ def numeric_gradient(
 ) -> Array:
     """The gradient of ``sum(cotangent * function(*arrays))`` by ``arrays[index]``, by central differences.
 
-    The step is relative to each element's size. In float64 the error is around 1e-9 for well-scaled functions.
+    The step is relative to each element's size. In float64 the error is around 1e-9 for well-scaled
+    functions.
 
     >>> numeric_gradient(np.sin, [np.zeros(1)], 0, np.ones(1)).round(6)
     array([1.])
@@ -44,7 +45,10 @@ def numeric_directional(
     """
     ahead, behind = (
         np.asarray(
-            function(*(array + sign * step * tangent for array, tangent in zip(arrays, tangents, strict=True))), np.float64
+            function(
+                *(array + sign * step * tangent for array, tangent in zip(arrays, tangents, strict=True))
+            ),
+            np.float64,
         )
         for sign in (1.0, -1.0)
     )

@@ -1,8 +1,9 @@
 """Reverse mode: the backward graph by the chain rule, as nodes like any other.
 
-The cotangent of a node is gathered from all its uses before it is passed on. Two things are put off for as long as
-possible, because they often prove needless: a cotangent may stay smaller than its array while broadcasting does the
-rest (the gradient of a mean is one number), and what broadcasting repeated is summed once, after accumulation.
+The cotangent of a node is gathered from all its uses before it is passed on. Two things are put off for as
+long as possible, because they often prove needless: a cotangent may stay smaller than its array while
+broadcasting does the rest (the gradient of a mean is one number), and what broadcasting repeated is summed
+once, after accumulation.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class _Marks:
 
 @dataclass
 class _Pending:
-    """Contributions to a node's cotangent, by the shape they have to be broadcast to before they are summed."""
+    """Contributions to a node's cotangent, by the shape they are broadcast to before they are summed."""
 
     by_shape: dict[Shape, Node] = field(default_factory=dict)
 
@@ -90,7 +91,8 @@ class Pullback:
 def pull_back(seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> Pullback:
     """The cotangents of `wrt`, given those of some outputs.
 
-    Only what lies between is looked at, and only what is asked for is built. Linear in the graph; no recursion.
+    Only what lies between is looked at, and only what is asked for is built. Linear in the graph; no
+    recursion.
     """
     order = toposort(seeds)
     between = depending_on(order, wrt, passes_gradient)
@@ -194,7 +196,10 @@ def check_cotangent(output: Node, cotangent: Node) -> Node:
 
 
 def fill_in(
-    wrt: Sequence[Node], cotangents: Sequence[Node | None], allow_unused: bool, origins: dict[Node, tuple[Origin, ...]]
+    wrt: Sequence[Node],
+    cotangents: Sequence[Node | None],
+    allow_unused: bool,
+    origins: dict[Node, tuple[Origin, ...]],
 ) -> tuple[Node, ...]:
     """Zeros for what no gradient reaches, or an error."""
     full: list[Node] = []
@@ -202,7 +207,9 @@ def fill_in(
         if cotangent is None:
             if not allow_unused:
                 raise ArgumentError(
-                    "no gradient reaches this", saw=[node.describe()], hint="allow_unused=True gives zeros, or leave it out"
+                    "no gradient reaches this",
+                    saw=[node.describe()],
+                    hint="allow_unused=True gives zeros, or leave it out",
                 )
             cotangent = zeros_like(node)
             origins.setdefault(cotangent, (Origin("zero", node), Origin("cotangent", node)))
@@ -210,4 +217,12 @@ def fill_in(
     return tuple(full)
 
 
-__all__ = ["Pullback", "Role", "check_cotangent", "check_differentiable", "fill_in", "pull_back", "zeros_like"]
+__all__ = [
+    "Pullback",
+    "Role",
+    "check_cotangent",
+    "check_differentiable",
+    "fill_in",
+    "pull_back",
+    "zeros_like",
+]

@@ -45,13 +45,16 @@ class Atom:
         return min(left, right) if self.kind == "min" else left // right
 
     def spell(self, name: Callable[[str], str]) -> tuple[str, bool]:
-        """As Python source, with `name` giving each named size's identifier; and whether it stands unbracketed."""
+        """As Python source, `name` giving each named size's identifier; and whether it needs no brackets."""
         if self.kind == "name":
             return name(self.parts[0]), True
         left, right = (spell(part, name) for part in self.parts)
         if self.kind == "min":
             return f"min({left}, {right})", True
-        brackets = [text if _is_simple(part) else f"({text})" for part, text in zip(self.parts, (left, right), strict=True)]
+        brackets = [
+            text if _is_simple(part) else f"({text})"
+            for part, text in zip(self.parts, (left, right), strict=True)
+        ]
         return " // ".join(brackets), False
 
 
@@ -70,17 +73,26 @@ class Dim:
     __slots__ = ("_hash", "name", "terms", "text")
     terms: tuple[tuple[Monomial, int], ...]
     text: str
+    _hash: int
     name: str | None
     """The name where the size is a single named one, else None."""
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        ordered = sorted(terms.items(), key=lambda term: (not term[0], [(atom.text, n) for atom, n in term[0]]))
+        ordered = sorted(
+            terms.items(), key=lambda term: (not term[0], [(atom.text, n) for atom, n in term[0]])
+        )
         set_field = object.__setattr__
         set_field(self, "terms", tuple(ordered))
-        alone = len(ordered) == 1 and ordered[0][1] == 1 and len(ordered[0][0]) == 1 and ordered[0][0][0][1] == 1
+        alone = (
+            len(ordered) == 1 and ordered[0][1] == 1 and len(ordered[0][0]) == 1 and ordered[0][0][0][1] == 1
+        )
         atom = ordered[0][0][0][0] if alone else None
         set_field(self, "name", atom.parts[0] if atom is not None and atom.kind == "name" else None)
-        set_field(self, "text", self.name if self.name is not None else _join(ordered, lambda a: (a.text, a.kind != "//"), "*"))
+        set_field(
+            self,
+            "text",
+            self.name if self.name is not None else _join(ordered, lambda a: (a.text, a.kind != "//"), "*"),
+        )
         set_field(self, "_hash", hash(self.text))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -131,7 +143,8 @@ class Dim:
     def __index__(self) -> int:
         raise NodeUseError(
             f"the size {self} is known only when the model runs, so it is no int here",
-            hint="keep it symbolic: shapes, reshape and slices take it as it is, and node / x.shape[0] divides by it",
+            hint="keep it symbolic: shapes, reshape and slices take it as it is, "
+            "and node / x.shape[0] divides by it",
         )
 
     __int__ = __index__
@@ -213,7 +226,11 @@ def floor_divide(a: Size, b: Size) -> Size:
                 powers[atom] = powers.get(atom, 0) - power
             if factor % scale or any(power < 0 for power in powers.values()):
                 break
-            rest = tuple((atom, power) for atom, power in sorted(powers.items(), key=lambda item: item[0].text) if power)
+            rest = tuple(
+                (atom, power)
+                for atom, power in sorted(powers.items(), key=lambda item: item[0].text)
+                if power
+            )
             quotient[rest] = quotient.get(rest, 0) + factor // scale
         else:
             return _normal(quotient)
@@ -271,7 +288,7 @@ def symbols(size: Size) -> tuple[str, ...]:
 
 
 def as_size(value: object) -> Size:
-    """An int or Dim from what a user may write: an int, a NumPy integer, a Dim, or a name such as ``"batch"``.
+    """An int or Dim from what a user may write: an int, a NumPy integer, a Dim, or a name: ``"batch"``.
 
     A string that reads as arithmetic of names is that arithmetic: ``"2*batch + 1"``.
     """
@@ -282,7 +299,7 @@ def as_size(value: object) -> Size:
         return _named(value) if value.isidentifier() else _parse(value)
     if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
         raise ArgumentError(f"a size is an int or a name, not {type(value).__name__} {value!r}")
-    number = operator.index(value)  # type: ignore[arg-type]  # hasattr above
+    number = operator.index(value)
     if number < 0:
         raise ShapeError(f"a size cannot be negative, got {number}")
     return number

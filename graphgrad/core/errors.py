@@ -5,7 +5,7 @@
     |-- ShapeError           (ValueError)            shapes or axes that do not fit
     |-- InvalidValueError    (ValueError)            a value outside what is allowed
     |-- DTypeError           (TypeError)             a dtype that does not fit
-    |-- ArgumentError        (TypeError)             missing, unknown or repeated arguments, wrong kinds of object
+    |-- ArgumentError        (TypeError)             missing, unknown or repeated arguments, wrong objects
     |-- NodeUseError         (TypeError)             a node used as if it were a number or an array
     |-- UnsupportedError     (NotImplementedError)   an op or option that does not exist (yet)
     |-- NonFiniteError       (ArithmeticError)       a NaN or inf found by check_nan=True

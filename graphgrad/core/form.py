@@ -1,4 +1,4 @@
-"""How an op is written in NumPy: source text that knows how tightly it binds, so brackets stand only where needed."""
+"""How an op is written in NumPy: source that knows how tightly it binds, so brackets stand where needed."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ Role = Literal["chain", "cotangent", "unbroadcast", "accumulate", "spread", "see
 class Origin:
     """Why differentiation made a node.
 
-    ``chain``: the term of the chain rule for input `index` of `forward`. ``cotangent``: this is the whole gradient by
-    `forward`. ``unbroadcast``: summed over what `forward` was broadcast to. ``accumulate``: the sum over several uses
-    of `forward`. ``spread``: the cotangent of `forward` written out in full. ``seed``: where the backward pass of
-    `forward` starts. ``zero``: nothing depends on `forward`.
+    ``chain``: the term of the chain rule for input `index` of `forward`. ``cotangent``: this is the whole
+    gradient by `forward`. ``unbroadcast``: summed over what `forward` was broadcast to. ``accumulate``: the
+    sum over several uses of `forward`. ``spread``: the cotangent of `forward` written out in full. ``seed``:
+    where the backward pass of `forward` starts. ``zero``: nothing depends on `forward`.
     """
 
     role: Role
@@ -82,7 +82,9 @@ class Graph:
         for node in self.nodes:
             if node.op.is_leaf:
                 if node not in given:
-                    raise VerificationError(f"the leaf {node.name!r} is no input of the graph", site=node.notes.site)
+                    raise VerificationError(
+                        f"the leaf {node.name!r} is no input of the graph", site=node.notes.site
+                    )
             elif len(node.specs) == 1 and node.op.name != "result":
                 _check_spec(node)
         names: dict[str, Node] = {}
@@ -91,14 +93,17 @@ class Graph:
             if other is not leaf:
                 raise InvalidNameError(
                     f"two different leaves are called {leaf.name!r}",
-                    saw=[f"{one.describe()}, made at {one.notes.site.place if one.notes.site else '?'}" for one in (other, leaf)],
+                    saw=[
+                        f"{one.describe()}, made at {one.notes.site.place if one.notes.site else '?'}"
+                        for one in (other, leaf)
+                    ],
                     hint="another name for one of them, or the same leaf in both places",
                     site=leaf.notes.site,
                 )
         return self
 
     def __str__(self) -> str:
-        """The text form; `graphgrad.core.text.read_nodes` reads it back to the identical nodes, given the leaves."""
+        """The text form; `graphgrad.core.text.read_nodes` reads it back to the identical nodes."""
         return write_nodes(self.outputs, self.inputs)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -134,9 +139,13 @@ def _check_spec(node: Node) -> None:
     try:
         inferred = node.op.infer(*(part.spec for part in node.inputs), **node.attrs)
     except GraphgradError as error:
-        raise VerificationError(f"{node.op.name} does not fit its inputs: {error.what}", site=node.notes.site) from error
+        raise VerificationError(
+            f"{node.op.name} does not fit its inputs: {error.what}", site=node.notes.site
+        ) from error
     if inferred != node.spec:
-        raise VerificationError(f"{node.op.name} has spec {node.spec}, its op infers {inferred}", site=node.notes.site)
+        raise VerificationError(
+            f"{node.op.name} has spec {node.spec}, its op infers {inferred}", site=node.notes.site
+        )
 
 
 def collect_origins(outputs: Sequence[Node]) -> Origins:

@@ -40,7 +40,8 @@ def check_name(name: object, what: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
         shown = name if len(name) <= 60 else name[:57] + "..."
         raise InvalidNameError(
-            f"the name {shown!a} holds a control character", hint="a name on one line, without control characters"
+            f"the name {shown!a} holds a control character",
+            hint="a name on one line, without control characters",
         )
     return str(name)
 

@@ -29,8 +29,8 @@ _serials = itertools.count()
 class Node(Operators):
     """One value of a model: an op applied to other nodes, or a leaf.
 
-    Nodes are made by graphgrad's functions and operators, never directly. They are immutable, compare by identity,
-    and equal construction gives the same object.
+    Nodes are made by graphgrad's functions and operators, never directly. They are immutable, compare by
+    identity, and equal construction gives the same object.
 
     >>> x = gg.input("x", ("batch", 3))
     >>> gg.tanh(x) is gg.tanh(x), gg.tanh(x).shape, gg.tanh(x).dtype
@@ -48,7 +48,9 @@ class Node(Operators):
     """Counts up as nodes are made: the order in which the user wrote them."""
     notes: Notes
 
-    def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], specs: tuple[Spec, ...]) -> None:
+    def __init__(
+        self, op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], specs: tuple[Spec, ...]
+    ) -> None:
         set_field = object.__setattr__
         set_field(self, "op", op)
         set_field(self, "inputs", inputs)
@@ -131,7 +133,8 @@ _lock = threading.RLock()  # re-entrant: a weakref callback may run while the lo
 def intern_node(op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], specs: tuple[Spec, ...]) -> Node:
     """The one node of this op, these inputs and these attributes.
 
-    The key holds the inputs' ids: they stay alive as long as the node does, and the entry goes when the node goes.
+    The key holds the inputs' ids: they stay alive as long as the node does, and the entry goes when the node
+    goes.
     """
     key = (op, attrs_key(attrs), *map(id, inputs))
     with _lock:
@@ -151,7 +154,7 @@ def intern_node(op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], spec
 
 
 def attrs_key(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A hashable key of attributes in which 1, 1.0 and True differ, as do 0.0 and -0.0, and nan is one value."""
+    """A hashable key of attributes: 1, 1.0 and True differ, as do 0.0 and -0.0, and nan is one value."""
     return tuple((name, _value_key(value)) for name, value in sorted(attrs.items())) if attrs else ()
 
 
@@ -174,9 +177,11 @@ def _value_key(value: Any) -> Any:
 
 
 def named(node: Node, name: str) -> Node:
-    """Name an intermediate: in emitted code, in pictures, and as the key of its gradient. Returns the same node.
+    """Name an intermediate: in emitted code, in pictures, and as the key of its gradient. Returns the same
+    node.
 
-    The name stands before the variable it is assigned to; the first one given stays. A leaf keeps its own name.
+    The name stands before the variable it is assigned to; the first one given stays. A leaf keeps its own
+    name.
 
     >>> gg.named(gg.exp(gg.input("x", ())), "growth").name
     'growth'

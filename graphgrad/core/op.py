@@ -23,10 +23,13 @@ Attrs: TypeAlias = Mapping[str, Any]
 Infer: TypeAlias = Callable[..., "Spec | tuple[Spec, ...]"]
 """``infer(*input_specs, **attrs)``."""
 
-BROADCAST, REDUCED, WHOLE = "broadcast", "reduced", "whole"
+BROADCAST: Literal["broadcast"] = "broadcast"
+REDUCED: Literal["reduced"] = "reduced"
+WHOLE: Literal["whole"] = "whole"
 AxisRole: TypeAlias = int | Literal["broadcast", "reduced", "whole"]
-"""What becomes of an input's axis: the result's axis it is mapped to (slice i of the result needs only slice i),
-BROADCAST (size 1, stretched), REDUCED (summed or the like), or WHOLE (every slice of the result needs all of it)."""
+"""What becomes of an input's axis: the result's axis it is mapped to (slice i of the result needs only
+slice i), BROADCAST (size 1, stretched), REDUCED (summed or the like), or WHOLE (every slice of the result
+needs all of it)."""
 Axes: TypeAlias = Callable[..., tuple[tuple[AxisRole, ...], ...]]
 """``axes(*input_specs, **attrs)``: for each input, for each of its axes, the role."""
 
@@ -53,7 +56,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fault:
-    """Arguments that must be refused: specs of the inputs, other arguments, the error, and words of its message."""
+    """Arguments that must be refused: specs of the inputs, other arguments, the error, words it says."""
 
     specs: tuple[tuple[tuple[int | str, ...], str], ...]
     kwargs: Attrs
@@ -75,11 +78,13 @@ class Op:
     reference: Callable[..., Any]
     """``reference(*arrays, **attrs)``: what the op means, by NumPy; never shared with emission."""
     numpy: Emission
-    vjp: Mapping[str, Vjp] | Callable[..., "Node | None"] | NotDifferentiable
-    """By operand's name; a single function ``vjp(i, g, y, *inputs, **attrs)`` if any number of inputs is taken."""
+    vjp: Mapping[str, Vjp] | Callable[..., Node | None] | NotDifferentiable
+    """By operand's name; a single function ``vjp(i, g, y, *inputs, **attrs)`` if any number of inputs is
+    taken."""
     jvp: Mapping[str, Vjp] | Literal["diagonal", "linear", "multilinear"] | NotDifferentiable
-    """By operand's name, ``jvp(t, y, *inputs, **attrs)``, contributions added up; or "diagonal": the VJP's formula is
-    the JVP's too; "linear": the op of the tangents; "multilinear": the op with one input replaced by its tangent."""
+    """By operand's name, ``jvp(t, y, *inputs, **attrs)``, contributions added up; or "diagonal": the VJP's
+    formula is the JVP's too; "linear": the op of the tangents; "multilinear": the op with one input replaced
+    by its tangent."""
     samples: Callable[[np.random.Generator], Iterator[Sample]]
     errors: Sequence[Fault]
     rule: Mapping[str, str]
@@ -89,12 +94,16 @@ class Op:
     noun: str
     """What a result without a name is called in emitted code."""
     elementwise: bool
-    """Works element by element with NumPy's broadcasting; its VJPs accept a cotangent that still has to be broadcast,
-    and give one that still has to be summed over what was broadcast."""
+    """Works element by element with NumPy's broadcasting; its VJPs accept a cotangent that still has to be
+    broadcast, and give one that still has to be summed over what was broadcast."""
     view: bool
     """The result may share memory with the first input."""
     light: bool
     """So cheap and short that it may stand inside another statement: ``w.T``, ``x[:, 0]``."""
+    repeats: bool
+    """Its source names an operand more than once, so an operand is a name and nothing longer."""
+    is_expression: bool
+    """Its source is an expression; otherwise statements."""
     piecewise_constant: bool
     """Differentiable with gradient zero."""
     is_leaf: bool
@@ -102,7 +111,7 @@ class Op:
     """Nodes from the function's arguments: arrays and scalars become constants, dtypes are made to agree."""
 
     def __call__(self, /, *inputs: Node, **attrs: Any) -> Node:
-        """The node of this op on these inputs; shapes and dtypes are inferred here, so an error is at the user's line."""
+        """The node of this op on these inputs. Shape and dtype are inferred here, at the user's line."""
         try:
             spec = self.infer(*(part.spec for part in inputs), **attrs)
         except GraphgradError as error:
@@ -154,13 +163,14 @@ _REQUIRED = ("infer", "axes", "reference", "numpy", "vjp", "jvp", "samples", "er
 def defop(**fields: Any) -> Callable[[Callable[P, Node | None]], Callable[P, Node]]:
     """Define an op from its fields (see `Op`) and the function that users call.
 
-    The function's docstring is the op's documentation and its parameters without default are the operands. A body
-    that returns nothing means: the arguments are the inputs. Otherwise it ends with `apply`.
+    The function's docstring is the op's documentation and its parameters without default are the operands. A
+    body that returns nothing means: the arguments are the inputs. Otherwise it ends with `apply`.
 
     Raises
     ------
     InvalidNameError
-        When the module is imported: if a field is missing or misspelt, a name is taken, or there is no docstring.
+        When the module is imported: if a field is missing or misspelt, a name is taken, or there is no
+        docstring.
     """
 
     def define(function: Callable[P, Node | None]) -> Callable[P, Node]:
@@ -190,7 +200,9 @@ def defop(**fields: Any) -> Callable[[Callable[P, Node | None]], Callable[P, Nod
 
 def _operands(signature: inspect.Signature) -> tuple[str, ...]:
     return tuple(
-        parameter.name for parameter in signature.parameters.values() if parameter.default is inspect.Parameter.empty
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.default is inspect.Parameter.empty
     )
 
 
@@ -199,6 +211,8 @@ def _defaults() -> dict[str, Any]:
         "elementwise": False,
         "view": False,
         "light": False,
+        "repeats": False,
+        "is_expression": True,
         "piecewise_constant": False,
         "is_leaf": False,
         "promote": lambda arguments: tuple(map(bound("as_node"), arguments)),
@@ -220,6 +234,10 @@ def _check(fields: Mapping[str, Any]) -> None:
         entries = fields[table]
         if isinstance(entries, Mapping) and fields["operands"] is not None:
             wrong = [operand for operand in entries if operand not in fields["operands"]]
-            lacking = [operand for operand in fields["operands"] if operand not in entries] if table == "vjp" else []
+            lacking = (
+                [operand for operand in fields["operands"] if operand not in entries]
+                if table == "vjp"
+                else []
+            )
             if wrong or lacking:
                 raise InvalidNameError(f"op {name}: {table} has {wrong} and lacks {lacking}")

@@ -1,4 +1,4 @@
-"""Node's operators. Each hands over to the op function bound under its name, so that core does not know the ops."""
+"""Node's operators. Each calls the op function bound under its name, so that core does not know the ops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphgrad.core.errors import NodeUseError
 if TYPE_CHECKING:
     from graphgrad.core.node import Node
 
-_bound: dict[str, Callable[..., Any]] = {}
+_bound: dict[str, Callable[..., Node]] = {}
 
 
 def bind(name: str, function: Callable[..., Any]) -> None:
@@ -101,7 +101,8 @@ class Operators:
         return (self[i] for i in range(len(self)))
 
     def __len__(self) -> int:
-        return _bound["len"](self)
+        length: int = bound("len")(self)
+        return length
 
     def reshape(self, *shape: Any) -> Node:
         """See `graphgrad.reshape`; the shape may be one tuple or several sizes."""
@@ -112,12 +113,12 @@ class Operators:
         return _bound["transpose"](self, (axes[0] if len(axes) == 1 else axes) or None)
 
     @property
-    def T(self) -> Node:  # noqa: N802  NumPy's name
+    def T(self) -> Node:  # NumPy's name
         """The axes reversed."""
         return _bound["transpose"](self, None)
 
     @property
-    def mT(self) -> Node:  # noqa: N802  NumPy's name
+    def mT(self) -> Node:  # NumPy's name
         """The last two axes swapped."""
         return _bound["matrix_transpose"](self)
 
@@ -156,10 +157,14 @@ class Operators:
                       "gg.where(condition, a, b) instead of `if`, `and`, `or` and `not`")  # fmt: skip
 
     def __float__(self) -> NoReturn:
-        raise _misuse(self, "is no number yet", "gg.compile(node) and call it; gg.cast(node, dtype) to change the dtype")
+        raise _misuse(
+            self, "is no number yet", "gg.compile(node) and call it; gg.cast(node, dtype) to change the dtype"
+        )
 
     def __int__(self) -> NoReturn:
-        raise _misuse(self, "is no number yet", "gg.compile(node) and call it; gg.cast(node, dtype) to change the dtype")
+        raise _misuse(
+            self, "is no number yet", "gg.compile(node) and call it; gg.cast(node, dtype) to change the dtype"
+        )
 
     __index__ = __complex__ = __int__
 

@@ -1,7 +1,7 @@
-"""Where a node comes from: the user's line, the name it was assigned to, the layer, or a step of the chain rule.
+"""Where a node comes from: the user's line, the assigned name, the layer, or a step of the chain rule.
 
-The name is the assignment target. It is read from the bytecode of the calling frame, not from its source, so that
-it works in a notebook, in ``exec`` and on standard input.
+The name is the assignment target. It is read from the bytecode of the calling frame, not from its source, so
+that it works in a notebook, in ``exec`` and on standard input.
 """
 
 from __future__ import annotations
@@ -96,14 +96,16 @@ _TABLES_KEPT = 2048
 
 
 def _instructions(code: CodeType) -> tuple[list[int], list[_Instruction]]:
-    """The instructions of a code object and their offsets; keyed by id because code objects hash by content."""
+    """Offsets and instructions of a code object; keyed by id because code objects hash by content."""
     known = _code_tables.get(id(code))
     if known is None:
         offsets, instructions = [], []
         for item in dis.get_instructions(code):
             where = item.positions
             offsets.append(item.offset)
-            instructions.append(_Instruction(item.opname, item.argval, tuple(where) if where else (None,) * 4))
+            instructions.append(
+                _Instruction(item.opname, item.argval, tuple(where) if where else (None,) * 4)
+            )
         if len(_code_tables) >= _TABLES_KEPT:
             _code_tables.clear()
         known = _code_tables[id(code)] = (code, offsets, instructions)
@@ -143,7 +145,7 @@ _LOADS = frozenset({"LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD
 
 
 def _stored_name(frame: FrameType) -> tuple[str | None, bool]:
-    """The variable or attribute that the value of the running instruction is stored in, and whether it is returned."""
+    """What the value of the running instruction is stored in, and whether it is returned."""
     offsets, instructions = _instructions(frame.f_code)
     at = bisect_right(offsets, frame.f_lasti)
     while at < len(instructions) and instructions[at].opname in _SKIPPED:
@@ -174,7 +176,7 @@ def assigned_name() -> str | None:
 
 
 def record(notes: Notes) -> None:
-    """Note where a node was made, the first time it is made by the user, and the name it gets, if it has none."""
+    """Note where a node was first made by the user, and the name it gets, if it has none."""
     mode = _mode.get()
     if mode == "off":
         return
@@ -195,7 +197,7 @@ def recording(mode: Mode) -> Iterator[None]:
 
 
 def composite(function: Callable[P, R]) -> Callable[P, R]:
-    """Mark a function that builds several nodes: only the node it returns takes the name of the assignment."""
+    """Mark a function that builds several nodes: only the one it returns takes the assignment's name."""
 
     @wraps(function)
     def build(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -222,7 +224,7 @@ def entered(name: str) -> Iterator[None]:
 
 
 def scope_of(node: Any) -> tuple[str, ...]:
-    """The layers a node stands in, from the outside in; () outside any, and for nodes the user did not write."""
+    """The layers a node stands in, from the outside in; () for nodes that the user did not write."""
     site = node.notes.site
     return site.scope if site is not None else ()
 

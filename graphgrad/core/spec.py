@@ -47,8 +47,8 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
     """
     result: list[Size] = []
     for shape in shapes:
-        padded = (1,) * (len(result) - len(shape)) + shape
-        result = [1] * (len(padded) - len(result)) + result
+        padded: Shape = (1,) * (len(result) - len(shape)) + shape
+        result = [*(1,) * (len(padded) - len(result)), *result]
         for axis, size in enumerate(padded):
             if result[axis] == 1:
                 result[axis] = size
@@ -69,12 +69,13 @@ def as_dtype(value: object) -> np.dtype[Any]:
         For anything else: objects, strings, dates, complex numbers.
     """
     try:
-        dtype = np.dtype(value)  # type: ignore[call-overload]
+        dtype: np.dtype[Any] = np.dtype(value)  # type: ignore[call-overload]
     except TypeError as error:
         raise DTypeError(f"{value!r} is no dtype", hint='"float32", "float64", "int64" or "bool"') from error
     if value is None or dtype.kind not in _KINDS or dtype.itemsize > 8 or not dtype.isnative:
         raise DTypeError(
-            f"dtype {dtype} is not supported", hint="bool, an integer, or a float of up to 64 bits, in native byte order"
+            f"dtype {dtype} is not supported",
+            hint="bool, an integer, or a float of up to 64 bits, in native byte order",
         )
     return dtype
 

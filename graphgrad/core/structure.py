@@ -37,9 +37,14 @@ class Structure:
                 raise ArgumentError(f"the keys of {what} are strings, not {wrong[0]!r:.60}")
             structure, items = Structure("dict", len(value), tuple(value)), tuple(value.values())
         elif isinstance(value, list | tuple):
-            structure, items = Structure("list" if isinstance(value, list) else "tuple", len(value)), tuple(value)
+            structure, items = (
+                Structure("list" if isinstance(value, list) else "tuple", len(value)),
+                tuple(value),
+            )
         else:
-            raise ArgumentError(f"{what} is a node, or a list, tuple or dict of nodes, not {type(value).__name__}")
+            raise ArgumentError(
+                f"{what} is a node, or a list, tuple or dict of nodes, not {type(value).__name__}"
+            )
         for item in items:
             if not isinstance(item, Node):
                 raise ArgumentError(f"{what} holds {type(item).__name__} {item!r:.60}, not a node")

@@ -1,9 +1,9 @@
 """The text form of a graph: one node a line. Read back, given the leaves, it builds the identical nodes.
 
-    %0 = input "x" float32[batch, 784]
-    %1 = param "w" float32[784, 50]
-    %2 = matmul(%0, %1) -> float32[batch, 50]
-    return %2
+%0 = input "x" float32[batch, 784]
+%1 = param "w" float32[784, 50]
+%2 = matmul(%0, %1) -> float32[batch, 50]
+return %2
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def write_nodes(outputs: Iterable[Node], inputs: Iterable[Node] = ()) -> str:
         else:
             parts = ", ".join(f"%{number[part]}" for part in node.inputs)
             attrs = "".join(f"; {name}={_write(value)}" for name, value in sorted(node.attrs.items()))
-            lines.append(f"%{number[node]} = {node.op.name}({parts}{attrs}) -> {' '.join(map(_spec, node.specs))}")
+            lines.append(
+                f"%{number[node]} = {node.op.name}({parts}{attrs}) -> {' '.join(map(_spec, node.specs))}"
+            )
     lines.append("return " + " ".join(f"%{number[node]}" for node in outputs))
     return "\n".join(lines) + "\n"
 

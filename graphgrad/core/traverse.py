@@ -47,8 +47,10 @@ def users(order: Sequence[Node]) -> dict[Node, list[Node]]:
     return found
 
 
-def depending_on(order: Sequence[Node], sources: Iterable[Node], along: Callable[[Node], bool]) -> dict[Node, None]:
-    """The nodes of `order` that are one of `sources` or read one, directly or through nodes for which `along` holds."""
+def depending_on(
+    order: Sequence[Node], sources: Iterable[Node], along: Callable[[Node], bool]
+) -> dict[Node, None]:
+    """Those of `order` that are among `sources` or read one, also through nodes for which `along` holds."""
     found: dict[Node, None] = dict.fromkeys(sources)
     for node in order:
         if node not in found and along(node) and any(part in found for part in node.inputs):

@@ -96,8 +96,8 @@ def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: st
     input:
         Logits, with the classes along `axis`.
     target:
-        Class numbers (integers, the logits' shape without `axis`), or probabilities (floats, the logits' shape).
-        A row whose number is no class contributes 0.
+        Class numbers (integers, the logits' shape without `axis`), or probabilities (floats, the logits'
+        shape). A row whose number is no class contributes 0.
     reduction:
         "mean" over the rows, "sum", or "none".
 
@@ -115,10 +115,12 @@ def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: st
     rows = (*logits.shape[:at], *logits.shape[at + 1 :])
     expected = logits.shape if wanted.dtype.kind == "f" else rows
     if wanted.dtype.kind == "b":
-        raise DTypeError("cross_entropy: a target is class numbers or probabilities, not booleans", saw=[wanted.describe()])
+        what = "cross_entropy: a target is class numbers or probabilities, not booleans"
+        raise DTypeError(what, saw=[wanted.describe()])
     if wanted.shape != expected:
         raise ShapeError(
-            f"cross_entropy: a target of {wanted.dtype} has shape {shape_text(expected)}, not {shape_text(wanted.shape)}",
+            f"cross_entropy: a target of {wanted.dtype} has shape {shape_text(expected)}, "
+            f"not {shape_text(wanted.shape)}",
             saw=[logits.describe(), wanted.describe()],
         )
     log_p = log_softmax(logits, at)
@@ -127,6 +129,7 @@ def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: st
     classes = logits.shape[at]
     if not isinstance(classes, int):
         raise InvalidValueError("cross_entropy: the number of classes must be fixed", saw=[logits.describe()])
-    numbers = reshape(const(np.arange(classes, dtype=wanted.dtype)), (classes,) + (1,) * (logits.ndim - 1 - at))
+    later = (1,) * (logits.ndim - 1 - at)
+    numbers = reshape(const(np.arange(classes, dtype=wanted.dtype)), (classes, *later))
     chosen = where(equal(expand_dims(wanted, at), numbers), log_p, 0)
     return _reduced(negative(sum(chosen, at)), reduction)

@@ -8,10 +8,12 @@ from graphgrad.ops import (
     dispatch,
     elementary,
     index,
+    join,
     leaf,
     movement,
     projection,
     reduce,
+    update,
 )
 
 __all__ = [
@@ -22,8 +24,10 @@ __all__ = [
     "dispatch",
     "elementary",
     "index",
+    "join",
     "leaf",
     "movement",
     "projection",
     "reduce",
+    "update",
 ]

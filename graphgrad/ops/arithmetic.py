@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,8 @@ def negative(x: Operand) -> None:
 def _power_by_base(g: Node, z: Node, x: Node, y: Node) -> Node | None:
     exponent = scalar_value(y)
     if exponent is None:
-        return g * y * power(x, where(equal(y, 0), 1, y - 1))  # at y = 0 the factor y makes it 0, so x**-1 must not
+        # at y = 0 the factor y makes it 0, so x**-1 must not be inf
+        return g * y * power(x, where(equal(y, 0), 1, y - 1))
     if exponent == 0:
         return None
     return g if exponent == 1 else g * y * (x if exponent == 2 else power(x, y - 1))
@@ -138,7 +140,9 @@ def power(x: Operand, y: Operand) -> Node | None:
     value = scalar_value(exponent)
     if value is not None and value < 0 and exponent.dtype.kind == "i":
         raise InvalidValueError(
-            "power: integers to a negative power are not integers", saw=[base.describe()], hint="gg.cast(x, 'float64')"
+            "power: integers to a negative power are not integers",
+            saw=[base.describe()],
+            hint="gg.cast(x, 'float64')",
         )
     return None
 
@@ -161,10 +165,14 @@ def sqrt(x: Operand) -> None:
     """
 
 
+def _abs_vjp(g: Node, y: Node, x: Node) -> Node:
+    return g * sign(x)
+
+
 @unary(
     np.absolute,
     numpy=call("np.abs"),
-    vjp=lambda g, y, x: g * sign(x),
+    vjp=_abs_vjp,
     rule="G sign(x)",
     low=0.2,
     high=2,
@@ -197,7 +205,7 @@ def sign(x: Operand) -> None:
     """
 
 
-def _winner(wins: Any) -> Any:
+def _winner(wins: Callable[..., Node]) -> Callable[[Node, Node, Node], Node]:
     """The gradient of the operand that `wins(own, other)`; a tie is split evenly."""
 
     def vjp(g: Node, own: Node, other: Node) -> Node:
@@ -225,8 +233,8 @@ def _maximum_vjp(g: Node, own: Node, other: Node) -> Node:
 def maximum(x: Operand, y: Operand) -> None:
     """The larger of x and y, element by element with broadcasting; nan if either is.
 
-    The gradient goes to the larger one and is split evenly at a tie. Against a scalar constant 0 it is relu, and the
-    gradient at 0 is 0.
+    The gradient goes to the larger one and is split evenly at a tie. Against a scalar constant 0 it is relu,
+    and the gradient at 0 is 0.
 
     >>> gg.maximum(gg.input("x", (2,)), 0)
     <maximum maximum: float32 (2,)>
@@ -244,7 +252,8 @@ def maximum(x: Operand, y: Operand) -> None:
     noun="smaller",
 )
 def minimum(x: Operand, y: Operand) -> None:
-    """The smaller of x and y, element by element with broadcasting; nan if either is. A tie splits the gradient evenly.
+    """The smaller of x and y, element by element with broadcasting; nan if either is. A tie splits the
+    gradient evenly.
 
     >>> gg.minimum(gg.input("x", (2,)), gg.input("y", (2,)))
     <minimum minimum: float32 (2,)>
@@ -252,7 +261,8 @@ def minimum(x: Operand, y: Operand) -> None:
 
 
 def pow_operator(x: Node, y: Operand) -> Node:
-    """``x ** y``; like NumPy's operator, a scalar 2 squares, 0.5 takes the root and -1 the reciprocal of floats."""
+    """``x ** y``; like NumPy's operator, a scalar 2 squares, 0.5 takes the root and -1 the reciprocal of
+    floats."""
     if type(y) in (int, float):
         if y == 2:
             return square(x)
@@ -265,8 +275,9 @@ def pow_operator(x: Node, y: Operand) -> Node:
     return power(x, y)
 
 
-for _name, _function in {
+_OPERATORS: dict[str, Callable[..., Any]] = {
     "add": add, "subtract": subtract, "multiply": multiply, "divide": divide,
     "power": power, "pow": pow_operator, "negative": negative, "abs": abs,
-}.items():  # fmt: skip
+}  # fmt: skip
+for _name, _function in _OPERATORS.items():
     bind(_name, _function)

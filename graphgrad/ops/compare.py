@@ -30,7 +30,8 @@ _STOP = NotDifferentiable("a comparison is piecewise constant and its result is 
 
 
 def _define(ufunc: np.ufunc, sign: str, noun: str) -> Callable[[Callable[..., None]], Callable[..., Node]]:
-    emit = infix(sign, COMPARISON + 1)  # operands in brackets if they compare too: a < b < c means something else
+    # operands in brackets if they compare too: a < b < c means something else
+    emit = infix(sign, COMPARISON + 1)
 
     def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
         return replace(cast(Form, emit(speller, parts, node)), level=COMPARISON)
@@ -113,6 +114,14 @@ def _choice_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((rng.random(right) > 0.5, uniform(rng, left, -2, 2), uniform(rng, right, -2, 2)))
 
 
+def _by_chosen(g: Node, z: Node, condition: Node, x: Node, y: Node) -> Node:
+    return where(condition, g, 0)
+
+
+def _by_other(g: Node, z: Node, condition: Node, x: Node, y: Node) -> Node:
+    return where(condition, 0, g)
+
+
 @defop(
     infer=_choice_spec,
     axes=elementwise_axes,
@@ -120,8 +129,8 @@ def _choice_samples(rng: np.random.Generator) -> Iterator[Sample]:
     numpy=call("np.where"),
     vjp={
         "condition": lambda g, z, condition, x, y: None,
-        "x": lambda g, z, condition, x, y: where(condition, g, 0),
-        "y": lambda g, z, condition, x, y: where(condition, 0, g),
+        "x": _by_chosen,
+        "y": _by_other,
     },
     jvp="diagonal",
     samples=_choice_samples,

@@ -24,7 +24,8 @@ def _product(x: Spec, y: Spec) -> Spec:
     inner = y.shape[0] if len(y.shape) == 1 else y.shape[-2]
     if x.shape[-1] != inner:
         raise ShapeError(
-            f"inner sizes {x.shape[-1]} and {inner} differ", hint="transpose one of them, or check the layer's sizes"
+            f"inner sizes {x.shape[-1]} and {inner} differ",
+            hint="transpose one of them, or check the layer's sizes",
         )
     batch = broadcast((x.shape[:-2], y.shape[:-2]))
     rows = x.shape[-2:-1]
@@ -38,7 +39,8 @@ def _product_axes(x: Spec, y: Spec) -> tuple[tuple[AxisRole, ...], ...]:
     def leading(shape: Shape) -> list[AxisRole]:
         offset = len(batch) - len(shape)
         return [
-            BROADCAST if size == 1 and batch[offset + axis] != 1 else offset + axis for axis, size in enumerate(shape)
+            BROADCAST if size == 1 and batch[offset + axis] != 1 else offset + axis
+            for axis, size in enumerate(shape)
         ]
 
     rows = len(x.shape) > 1
@@ -75,9 +77,9 @@ def _by_right(g: Node, z: Node, x: Node, y: Node) -> Node:
 
 def _samples(rng: np.random.Generator) -> Iterator[Sample]:
     shapes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]] = (
-        ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)),
-        ((5, 2, 3), (5, 3, 4)), ((5, 1, 2, 3), (2, 3, 4)), ((3,), (5, 3, 4)), ((5, 2, 3), (3,)), ((1, 2, 3), (4, 3, 1)),
-        ((0, 3), (3, 2)), ((2, 0), (0, 2)),
+        ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)),
+        ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 1, 2, 3), (2, 3, 4)), ((3,), (5, 3, 4)),
+        ((5, 2, 3), (3,)), ((1, 2, 3), (4, 3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 2)),
     )  # fmt: skip
     for left, right in shapes:
         yield Sample((rng.normal(size=left), rng.normal(size=right)))

@@ -10,7 +10,7 @@ import numpy as np
 from graphgrad.core.errors import ArgumentError, NodeUseError, UnsupportedError
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bind
-from graphgrad.ops import arithmetic, compare, contract, elementary, movement, reduce
+from graphgrad.ops import arithmetic, compare, contract, elementary, join, movement, reduce
 
 _UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
     np.add: arithmetic.add,
@@ -49,7 +49,7 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.broadcast_to: movement.broadcast_to,
     np.expand_dims: movement.expand_dims,
     np.squeeze: movement.squeeze,
-    np.concatenate: movement.concatenate,
+    np.concatenate: join.concatenate,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: x.size,
@@ -65,15 +65,19 @@ def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: 
     build = _UFUNCS.get(ufunc)
     if build is None or method != "__call__":
         shown = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        raise UnsupportedError(f"np.{shown} of a node is not supported", hint="a function of graphgrad of that meaning")
-    return _call(build, f"np.{ufunc.__name__}", inputs, kwargs)
+        raise UnsupportedError(
+            f"np.{shown} of a node is not supported", hint="a function of graphgrad of that meaning"
+        )
+    node: Node = _call(build, f"np.{ufunc.__name__}", inputs, kwargs)
+    return node
 
 
 def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     build = _FUNCTIONS.get(function)
     if build is None:
         raise UnsupportedError(
-            f"np.{function.__name__} of a node is not supported", hint="a function of graphgrad of that meaning"
+            f"np.{function.__name__} of a node is not supported",
+            hint="a function of graphgrad of that meaning",
         )
     return _call(build, f"np.{function.__name__}", args, kwargs)
 
@@ -88,7 +92,9 @@ def _call(build: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: M
     except TypeError as error:
         if "argument" not in str(error) or isinstance(error, ArgumentError):
             raise
-        raise ArgumentError(f"{name} of a node: {error}", hint="only the arguments that graphgrad's function has") from None
+        raise ArgumentError(
+            f"{name} of a node: {error}", hint="only the arguments that graphgrad's function has"
+        ) from None
 
 
 bind("array_ufunc", _array_ufunc)

@@ -31,7 +31,9 @@ def log(x: Operand) -> None:
     """
 
 
-@unary(np.tanh, vjp=lambda g, y, x: g * (1 - y * y), rule="G (1 - y y)", low=-2, high=2, noun="tanh", flops=20)
+@unary(
+    np.tanh, vjp=lambda g, y, x: g * (1 - y * y), rule="G (1 - y y)", low=-2, high=2, noun="tanh", flops=20
+)
 def tanh(x: Operand) -> None:
     """The hyperbolic tangent, element by element.   d/dx = 1 - tanh(x)**2
 
@@ -42,7 +44,8 @@ def tanh(x: Operand) -> None:
 
 def _sigmoid(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     decay = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay)).astype(decay.dtype)
+    gate: np.ndarray[Any, Any] = np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay)).astype(decay.dtype)
+    return gate
 
 
 def _spell_sigmoid(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
@@ -61,6 +64,7 @@ def _spell_sigmoid(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     high=3,
     noun="gate",
     flops=45,
+    repeats=True,
 )
 def sigmoid(x: Operand) -> None:
     """1 / (1 + exp(-x)), element by element, without overflow.   d/dx = y (1 - y)

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 @cache
 def _resolve(ufunc: np.ufunc, kinds: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
-    """The dtypes of a ufunc's inputs and results by NumPy's promotion; Python's int and float types are weak."""
+    """The dtypes of a ufunc's inputs and results by NumPy's promotion, where Python's types are weak."""
     try:
         return tuple(ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout)))
     except TypeError as error:
@@ -76,7 +76,9 @@ def broadcast_shapes(specs: Sequence[Spec]) -> tuple[Size, ...]:
     try:
         return broadcast([spec.shape for spec in specs])
     except ShapeError as error:
-        raise ShapeError(error.what, hint="make the sizes equal, or 1 where one should be repeated: x[:, None]") from error
+        raise ShapeError(
+            error.what, hint="make the sizes equal, or 1 where one should be repeated: x[:, None]"
+        ) from error
 
 
 def elementwise_axes(*specs: Spec, **attrs: Any) -> tuple[tuple[AxisRole, ...], ...]:
@@ -106,7 +108,9 @@ BINARY_SHAPES = (
 )
 
 
-def uniform(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> np.ndarray[Any, Any]:
+def uniform(
+    rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float
+) -> np.ndarray[Any, Any]:
     """Float64 samples."""
     return np.asarray(rng.uniform(low, high, shape))
 

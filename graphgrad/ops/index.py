@@ -9,16 +9,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphgrad.core.dim import Dim, Size, add, at_least, floor_divide, minimum, multiply
-from graphgrad.core.errors import ArgumentError, DTypeError, NodeUseError, ShapeError, UnsupportedError
+from graphgrad.core.errors import ArgumentError, NodeUseError, ShapeError, UnsupportedError
 from graphgrad.core.form import ATOM, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Shape, Spec
-from graphgrad.ops.arithmetic import add as add_nodes
-from graphgrad.ops.family import to_dtype
-from graphgrad.ops.leaf import Operand, as_node, const
-from graphgrad.ops.movement import broadcast_to, expand_dims, reshape
+from graphgrad.ops.leaf import Operand, as_node
+from graphgrad.ops.movement import expand_dims, reshape
 
 Item: TypeAlias = "int | slice | None"
 Index: TypeAlias = tuple[Item, ...]
@@ -31,7 +29,7 @@ def _minus(a: Size, b: Size) -> Size:
     return add(a, multiply(b, -1))
 
 
-# ---- what an index means ----------------------------------------------------------------------------------------------
+# ---- what an index means --------------------------------------------------------------------------
 
 
 def normal_index(index: Any, shape: Shape) -> Index:
@@ -63,7 +61,9 @@ def _normal_item(item: Any, size: Size) -> int | slice:
     if isinstance(item, bool | np.bool_ | list | np.ndarray | Node) and not (
         isinstance(item, np.ndarray) and item.ndim == 0 and item.dtype.kind in "iu"
     ):
-        raise UnsupportedError("indexing by arrays, lists and masks is not supported", hint="ints and slices, or gg.where")
+        raise UnsupportedError(
+            "indexing by arrays, lists and masks is not supported", hint="ints and slices, or gg.where"
+        )
     if not hasattr(item, "__index__"):
         raise ArgumentError(f"{item!r:.60} is no index")
     number = operator.index(item)
@@ -78,7 +78,9 @@ def _bound(value: Any) -> Size | None:
     if value is None or isinstance(value, Dim):
         return value
     if isinstance(value, Node):
-        raise NodeUseError("a slice by a node would have a shape that depends on values", hint="ints and sizes")
+        raise NodeUseError(
+            "a slice by a node would have a shape that depends on values", hint="ints and sizes"
+        )
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise ArgumentError(f"{value!r:.60} is no bound of a slice")
     return operator.index(value)
@@ -95,7 +97,11 @@ def _normal_slice(item: slice, size: Size) -> slice:
             last = max(last, first)
             whole = first == 0 and last >= size
             return slice(None, None, stride) if whole else slice(first, last, stride)
-        return slice(None, None, stride) if first == size - 1 and last == -1 else slice(first, None if last < 0 else last, stride)
+        return (
+            slice(None, None, stride)
+            if first == size - 1 and last == -1
+            else slice(first, None if last < 0 else last, stride)
+        )
     if stride < 0 and (start is not None or stop is not None):
         raise UnsupportedError(f"a backward slice with bounds needs a fixed size, and this one is {size}")
     begin = None if start is None or start == 0 else start
@@ -148,8 +154,8 @@ def takes_all(shape: Shape, index: Index) -> bool:
     )
 
 
-def _spell_index(speller: Speller, index: Index) -> str:
-    items = list(map(lambda item: _spell_item(speller, item), index))
+def spell_index(speller: Speller, index: Index) -> str:
+    items = [_spell_item(speller, item) for item in index]
     while len(items) > 1 and items[-1] == ":":
         items.pop()
     return ", ".join(items) or "()"
@@ -162,7 +168,7 @@ def _spell_item(speller: Speller, item: Item) -> str:
     return f"{start}:{stop}" + (f":{item.step}" if item.step not in (None, 1) else "")
 
 
-def _index_roles(shape: Shape, index: Index) -> tuple[AxisRole, ...]:
+def index_roles(shape: Shape, index: Index) -> tuple[AxisRole, ...]:
     """Whole axes taken by ``:`` are mapped; of the others, results need the whole."""
     roles: list[AxisRole] = []
     position = 0
@@ -177,12 +183,12 @@ def _index_roles(shape: Shape, index: Index) -> tuple[AxisRole, ...]:
     return tuple(roles)
 
 
-# ---- index ------------------------------------------------------------------------------------------------------------
+# ---- index ----------------------------------------------------------------------------------------
 
 
 def _index_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    for index in (0, -1, (slice(None), 1), (slice(1, None), slice(None, None, 2)), (..., 0), (None, slice(0, 2)),
-                  slice(None, None, -1), (slice(4, 0, -2), slice(-2, None)), (slice(2, 2),), ()):  # fmt: skip
+    for index in (0, -1, (slice(None), 1), (slice(1, None), slice(None, None, 2)), (..., 0),
+                  (None, slice(0, 2)), slice(None, None, -1), (slice(4, 0, -2), slice(-2, None)), (slice(2, 2),), ()):  # fmt: skip
         yield Sample((rng.normal(size=(5, 4)),), {"index": index})
     yield Sample((np.asarray(rng.normal()),), {"index": None})
 
@@ -197,9 +203,11 @@ def _back_in_place(g: Node, y: Node, x: Node, index: Index) -> Node:
 
 @defop(
     infer=lambda x, *, index: Spec(indexed_shape(x.shape, index), x.dtype),
-    axes=lambda x, *, index: (_index_roles(x.shape, index),),
+    axes=lambda x, *, index: (index_roles(x.shape, index),),
     reference=lambda x, *, index: x[index],
-    numpy=lambda speller, parts, node: Form(f"{parts[0].at(ATOM)}[{_spell_index(speller, node.attrs['index'])}]"),
+    numpy=lambda speller, parts, node: Form(
+        f"{parts[0].at(ATOM)}[{spell_index(speller, node.attrs['index'])}]"
+    ),
     vjp={"x": _back_in_place},
     jvp="linear",
     samples=_index_samples,
@@ -219,7 +227,8 @@ def _back_in_place(g: Node, y: Node, x: Node, index: Index) -> Node:
 def index(x: Operand, index: Any) -> Node:
     """``x[index]``: ints, slices with steps, None and ``...``, as NumPy has them.
 
-    Of a symbolic size, ``x[1:]`` has one less, and ``x[::2]`` a derived size; a slice must start within the array.
+    Of a symbolic size, ``x[1:]`` has one less, and ``x[::2]`` a derived size; a slice must start within the
+    array.
 
     >>> x = gg.input("x", ("batch", 3))
     >>> x[1:, 0].shape, x[::2].shape
@@ -231,7 +240,7 @@ def index(x: Operand, index: Any) -> Node:
     return node if same else apply("index", node, index=normal)
 
 
-# ---- place: the adjoint of index ---------------------------------------------------------------------------------------
+# ---- place: the adjoint of index ------------------------------------------------------------------
 
 
 def _placed(g: Spec, *, shape: Shape, index: Index) -> Spec:
@@ -240,7 +249,9 @@ def _placed(g: Spec, *, shape: Shape, index: Index) -> Spec:
     return Spec(shape, g.dtype)
 
 
-def _place_reference(g: np.ndarray[Any, Any], *, shape: tuple[int, ...], index: Index) -> np.ndarray[Any, Any]:
+def _place_reference(
+    g: np.ndarray[Any, Any], *, shape: tuple[int, ...], index: Index
+) -> np.ndarray[Any, Any]:
     result = np.zeros(shape, g.dtype)
     result[index] = g
     return result
@@ -248,14 +259,14 @@ def _place_reference(g: np.ndarray[Any, Any], *, shape: tuple[int, ...], index: 
 
 def _spell_place(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
     shape = speller.shape(node.shape)
-    where_ = _spell_index(speller, node.attrs["index"])
+    where_ = spell_index(speller, node.attrs["index"])
     return Lines((
         f"{{out}} = np.zeros({shape}, {speller.dtype(node.dtype)})",
         f"{{out}}[{where_}] = {parts[0].text}",
     ))  # fmt: skip
 
 
-def _place_roles(g: Spec, *, shape: Shape, index: Index) -> tuple[tuple[AxisRole, ...], ...]:
+def place_roles(g: Spec, *, shape: Shape, index: Index) -> tuple[tuple[AxisRole, ...], ...]:
     roles: list[AxisRole] = []
     axis = 0
     for item in index:
@@ -273,7 +284,7 @@ def _place_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 @defop(
     infer=_placed,
-    axes=_place_roles,
+    axes=place_roles,
     reference=_place_reference,
     numpy=_spell_place,
     vjp={"x": lambda g, y, x, shape, index: apply("index", g, index=index)},
@@ -282,6 +293,7 @@ def _place_samples(rng: np.random.Generator) -> Iterator[Sample]:
     errors=(Fault((((2,), "float32"),), {"shape": (5, 4), "index": 0}, ShapeError, "the place has"),),
     rule={"x": "G at that place"},
     noun="placed",
+    is_expression=False,
     operands=("x",),
     cost=lambda inputs, result: 0,
 )
@@ -292,97 +304,6 @@ def place(x: Operand, shape: Any, index: Any) -> Node:
     (2, 3)
     """
     return apply("place", as_node(x), shape=tuple(shape), index=normal_index(index, tuple(shape)))
-
-
-# ---- at: updates ------------------------------------------------------------------------------------------------------
-
-
-def _updated(x: Spec, v: Spec, *, index: Index) -> Spec:
-    if indexed_shape(x.shape, index) != v.shape:
-        raise ShapeError(f"the place has shape {indexed_shape(x.shape, index)}, not {v.shape}")
-    if x.dtype != v.dtype:
-        raise DTypeError(f"cannot put {v.dtype} into {x.dtype}", hint="gg.cast(v, x.dtype)")
-    return x
-
-
-def _update_reference(x: np.ndarray[Any, Any], v: np.ndarray[Any, Any], *, index: Index) -> np.ndarray[Any, Any]:
-    result = np.array(x)
-    result[index] = v
-    return result
-
-
-def _spell_update(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
-    where_ = _spell_index(speller, node.attrs["index"])
-    return Lines((f"{{out}} = np.array({parts[0].text})", f"{{out}}[{where_}] = {parts[1].text}"))
-
-
-def _update_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    yield Sample((rng.normal(size=(5, 4)), rng.normal(size=(4,))), {"index": 1})
-    yield Sample((rng.normal(size=(5, 4)), rng.normal(size=(5, 2))), {"index": (slice(None), slice(0, 2))})
-
-
-def _update_roles(x: Spec, v: Spec, *, index: Index) -> tuple[tuple[AxisRole, ...], ...]:
-    roles = _index_roles(x.shape, index)
-    own = tuple(axis if isinstance(role, int) else WHOLE for axis, role in enumerate(roles))
-    return own, _place_roles(v, shape=x.shape, index=index)[0]
-
-
-@defop(
-    infer=_updated,
-    axes=_update_roles,
-    reference=_update_reference,
-    numpy=_spell_update,
-    vjp={
-        "x": lambda g, y, x, v, index: update(g, const(np.zeros((), v.dtype)), index),
-        "v": lambda g, y, x, v, index: apply("index", g, index=index),
-    },
-    jvp="linear",
-    samples=_update_samples,
-    errors=(Fault((((2, 3), "float32"), ((4,), "float32")), {"index": 0}, ShapeError, "broadcast"),),
-    rule={"x": "G elsewhere", "v": "G at that place"},
-    noun="updated",
-    operands=("x", "v"),
-    cost=lambda inputs, result: 0,
-)
-def update(x: Operand, v: Operand, index: Any) -> Node:
-    """x with ``x[index]`` replaced by v, as a new array; v is broadcast. The same as ``gg.at(x, index).set(v)``.
-
-    >>> gg.update(gg.input("x", (3,)), 0, slice(1, None)).shape
-    (3,)
-    """
-    node = as_node(x)
-    normal = normal_index(index, node.shape)
-    value = to_dtype(v, node.dtype) if isinstance(v, int | float) else as_node(v)
-    return apply("update", node, broadcast_to(value, indexed_shape(node.shape, normal)), index=normal)
-
-
-class At:
-    """A place in an array, for `set` and `add`. Made by `at`."""
-
-    def __init__(self, x: Operand, index: Any) -> None:
-        self._x = as_node(x)
-        self._index = index
-
-    def set(self, value: Operand) -> Node:
-        """A new array with this place replaced."""
-        return update(self._x, value, self._index)
-
-    def add(self, value: Operand) -> Node:
-        """A new array with `value` added at this place."""
-        normal = normal_index(self._index, self._x.shape)
-        put = to_dtype(value, self._x.dtype) if isinstance(value, int | float) else as_node(value)
-        spread = broadcast_to(put, indexed_shape(self._x.shape, normal))
-        return add_nodes(self._x, apply("place", spread, shape=self._x.shape, index=normal))
-
-
-def at(x: Operand, index: Any) -> At:
-    """Where ``x[index] = v`` would write; nodes are immutable, so `set` and `add` give a new one.
-
-    >>> x = gg.input("x", (3, 2))
-    >>> gg.at(x, 0).set(1.0).shape, gg.at(x, (..., 1)).add(2.0).shape
-    ((3, 2), (3, 2))
-    """
-    return At(x, index)
 
 
 def _len(x: Node) -> int:

@@ -1,4 +1,4 @@
-"""Leaves: where values come from. Inputs, parameters, states, generators, constants, and the sizes of dimensions."""
+"""Leaves: where values come from. Inputs, parameters, states, generators, constants, and run-time sizes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def param(name: str, shape: Any, dtype: Any = "float32", init: Init | None = Non
 
 @defop(**_LEAF)
 def state(name: str, shape: Any, dtype: Any = "float32", init: Init | None = None) -> Node:
-    """An array that is kept between calls but not learnt: an optimiser's moment, a running mean. Zeros by default.
+    """An array that is kept between calls but not learnt: an optimiser's moment, a running mean. Zeros by
+    default.
 
     >>> gg.state("momentum", (50,))
     <state momentum: float32 (50,)>

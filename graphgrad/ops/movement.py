@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.core.dim import Size, add, floor_divide, multiply
+from graphgrad.core.dim import Size, floor_divide, multiply
 from graphgrad.core.errors import ArgumentError, ShapeError
 from graphgrad.core.form import ATOM, Form, Speller
 from graphgrad.core.node import Node
@@ -32,14 +32,16 @@ def _no_flops(inputs: tuple[Spec, ...], result: Spec) -> Size:
     return 0
 
 
-# ---- reshape ----------------------------------------------------------------------------------------------------------
+# ---- reshape --------------------------------------------------------------------------------------
 
 
 def _reshape_spec(x: Spec, *, shape: Shape) -> Spec:
     have, want = x.size, size_of(shape)
     provable = "//" not in f"{have}{want}" and "min(" not in f"{have}{want}"
     if have != want and provable:
-        raise ShapeError(f"cannot reshape {shape_text(x.shape)} to {shape_text(shape)}: {have} elements are not {want}")
+        raise ShapeError(
+            f"cannot reshape {shape_text(x.shape)} to {shape_text(shape)}: {have} elements are not {want}"
+        )
     return Spec(shape, x.dtype)
 
 
@@ -58,7 +60,8 @@ def _reshape_axes(x: Spec, *, shape: Shape) -> tuple[tuple[AxisRole, ...], ...]:
 
 
 def _spell_reshape(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-    return Form(f"{parts[0].at(ATOM)}.reshape({speller.shape(node.shape)})")
+    sizes = ", ".join(speller.size(size).text for size in node.shape) or "()"
+    return Form(f"{parts[0].at(ATOM)}.reshape({sizes})")
 
 
 def _reshape_samples(rng: np.random.Generator) -> Iterator[Sample]:
@@ -69,12 +72,16 @@ def _reshape_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(0, 3)),), {"shape": (3, 0)})
 
 
+def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
+    return reshape(g, x.shape)
+
+
 @defop(
     infer=_reshape_spec,
     axes=_reshape_axes,
     reference=lambda x, *, shape: np.reshape(x, shape),
     numpy=_spell_reshape,
-    vjp={"x": lambda g, y, x, shape: reshape(g, x.shape)},
+    vjp={"x": _reshape_back},
     jvp="linear",
     samples=_reshape_samples,
     errors=(
@@ -115,11 +122,13 @@ def _fill_in(node: Node, shape: Any) -> Shape:
         raise ShapeError("reshape cannot find -1 beside a size of 0", saw=[node.describe()])
     missing = floor_divide(node.size, total)
     if isinstance(missing, int) and multiply(missing, total) != node.size:
-        raise ShapeError(f"cannot reshape into {sizes}: {node.size} is no multiple of {total}", saw=[node.describe()])
+        raise ShapeError(
+            f"cannot reshape into {sizes}: {node.size} is no multiple of {total}", saw=[node.describe()]
+        )
     return (*known[:at], missing, *known[at:])
 
 
-# ---- transpose --------------------------------------------------------------------------------------------------------
+# ---- transpose ------------------------------------------------------------------------------------
 
 
 def _spell_transpose(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
@@ -144,12 +153,16 @@ def _transpose_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(0, 2)),))
 
 
+def _transpose_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    return transpose(g, tuple(axes.index(axis) for axis in range(len(axes))))
+
+
 @defop(
     infer=lambda x, *, axes: Spec(tuple(x.shape[axis] for axis in axes), x.dtype),
     axes=_transpose_axes,
     reference=lambda x, *, axes: np.transpose(x, axes),
     numpy=_spell_transpose,
-    vjp={"x": lambda g, y, x, axes: transpose(g, tuple(axes.index(axis) for axis in range(len(axes))))},
+    vjp={"x": _transpose_back},
     jvp="linear",
     samples=_transpose_samples,
     errors=(
@@ -189,7 +202,7 @@ def matrix_transpose(x: Operand) -> Node:
     return transpose(node, (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2))
 
 
-# ---- broadcast_to -----------------------------------------------------------------------------------------------------
+# ---- broadcast_to ---------------------------------------------------------------------------------
 
 
 def _broadcast_spec(x: Spec, *, shape: Shape) -> Spec:
@@ -202,7 +215,8 @@ def _broadcast_axes(x: Spec, *, shape: Shape) -> tuple[tuple[AxisRole, ...], ...
     offset = len(shape) - len(x.shape)
     return (
         tuple(
-            BROADCAST if size == 1 and shape[offset + axis] != 1 else offset + axis for axis, size in enumerate(x.shape)
+            BROADCAST if size == 1 and shape[offset + axis] != 1 else offset + axis
+            for axis, size in enumerate(x.shape)
         ),
     )
 
@@ -214,7 +228,9 @@ def _spell_broadcast(speller: Speller, parts: Sequence[Form], node: Node) -> For
 def sum_to(g: Node, shape: Shape) -> Node:
     """The adjoint of broadcasting: sum over the axes that `shape` lacks and those where it has 1."""
     lead = g.ndim - len(shape)
-    stretched = tuple(lead + axis for axis, size in enumerate(shape) if size == 1 and g.shape[lead + axis] != 1)
+    stretched = tuple(
+        lead + axis for axis, size in enumerate(shape) if size == 1 and g.shape[lead + axis] != 1
+    )
     if lead:
         g = apply("sum", g, axes=tuple(range(lead)), keepdims=False)
     if stretched:
@@ -254,12 +270,14 @@ def broadcast_to(x: Operand, shape: Any) -> Node:
     return node if wanted == node.shape else apply("broadcast_to", node, shape=wanted)
 
 
-# ---- expand_dims and squeeze ------------------------------------------------------------------------------------------
+# ---- expand_dims and squeeze ----------------------------------------------------------------------
 
 
 def _expanded(x: Spec, *, axes: tuple[int, ...]) -> Spec:
     sizes = iter(x.shape)
-    return Spec(tuple(1 if axis in axes else next(sizes) for axis in range(len(x.shape) + len(axes))), x.dtype)
+    return Spec(
+        tuple(1 if axis in axes else next(sizes) for axis in range(len(x.shape) + len(axes))), x.dtype
+    )
 
 
 def _expanded_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
@@ -281,12 +299,16 @@ def _expand_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(0,)),), {"axis": 1})
 
 
+def _expand_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    return squeeze(g, axes)
+
+
 @defop(
     infer=_expanded,
     axes=_expanded_axes,
     reference=lambda x, *, axes: np.expand_dims(x, axes),
     numpy=_spell_expand,
-    vjp={"x": lambda g, y, x, axes: squeeze(g, axes)},
+    vjp={"x": _expand_back},
     jvp="linear",
     samples=_expand_samples,
     errors=(Fault((((2,), "float32"),), {"axis": 3}, ShapeError, "out of range"),),
@@ -319,7 +341,12 @@ def _squeezed(x: Spec, *, axes: tuple[int, ...]) -> Spec:
 
 
 def _squeezed_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
-    return (tuple(WHOLE if axis in axes else axis - len([a for a in axes if a < axis]) for axis in range(len(x.shape))),)
+    return (
+        tuple(
+            WHOLE if axis in axes else axis - len([a for a in axes if a < axis])
+            for axis in range(len(x.shape))
+        ),
+    )
 
 
 def _spell_squeeze(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
@@ -362,81 +389,6 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
         given = axis if isinstance(axis, tuple | list) else (axis,)
         axes = tuple(sorted(normal_axis(item, node.ndim) for item in given))
     return apply("squeeze", node, axes=axes) if axes else node
-
-
-# ---- concatenate ------------------------------------------------------------------------------------------------------
-
-
-def _joined(*specs: Spec, axis: int) -> Spec:
-    first = specs[0]
-    total: Size = 0
-    for spec in specs:
-        if spec.dtype != first.dtype or len(spec.shape) != len(first.shape):
-            raise ShapeError("arrays to join must have the same number of dimensions")
-        for at, (size, other) in enumerate(zip(first.shape, spec.shape, strict=True)):
-            if at != axis and size != other:
-                raise ShapeError(f"sizes {size} and {other} of axis {at} differ, and only axis {axis} is joined")
-        total = add(total, spec.shape[axis])
-    return Spec((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)
-
-
-def _joined_axes(*specs: Spec, axis: int) -> tuple[tuple[AxisRole, ...], ...]:
-    return tuple(tuple(WHOLE if at == axis else at for at in range(len(spec.shape))) for spec in specs)
-
-
-def _split_back(index: int, g: Node, y: Node, *parts: Node, axis: int) -> Node:
-    start: Size = 0
-    for part in parts[:index]:
-        start = add(start, part.shape[axis])
-    stop = add(start, parts[index].shape[axis])
-    return g[(*(slice(None),) * axis, slice(start, stop))]
-
-
-def _spell_concatenate(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-    axis = node.attrs["axis"]
-    inner = ", ".join(part.text for part in parts)
-    return Form(f"np.concatenate([{inner}]{f', axis={axis}' if axis else ''})")
-
-
-def _concatenate_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    yield Sample((rng.normal(size=(2, 3)), rng.normal(size=(1, 3))), {}, packed=True)
-    yield Sample((rng.normal(size=(2, 3)), rng.normal(size=(2, 1)), rng.normal(size=(2, 0))), {"axis": -1}, packed=True)
-    yield Sample((rng.normal(size=(2,)),), {}, packed=True)
-
-
-@defop(
-    infer=_joined,
-    axes=_joined_axes,
-    reference=lambda *arrays, axis: np.concatenate(arrays, axis),
-    numpy=_spell_concatenate,
-    vjp=_split_back,
-    jvp="linear",
-    samples=_concatenate_samples,
-    errors=(
-        Fault((((2, 3), "float32"), ((2, 4), "float32")), {}, ShapeError, "differ", packed=True),
-        Fault((((2, 3), "float32"), ((3,), "float32")), {}, ShapeError, "same number", packed=True),
-        Fault((((), "float32"),), {}, ShapeError, "out of range", packed=True),
-    ),
-    rule={"x": "G's own part"},
-    noun="joined",
-    operands=None,
-    cost=_no_flops,
-)
-def concatenate(arrays: Sequence[Operand], axis: int = 0) -> Node:
-    """Arrays joined along an axis they have. Each gets its part of the gradient.
-
-    >>> x = gg.input("x", ("batch", 3))
-    >>> gg.concatenate([x, x]).shape
-    (Dim('2*batch'), 3)
-    """
-    if isinstance(arrays, Node) and arrays.ndim == 0:
-        raise ArgumentError("concatenate takes a list of arrays", saw=[arrays.describe()])
-    nodes = tuple(map(as_node, arrays))
-    if not nodes:
-        raise ArgumentError("concatenate needs at least one array")
-    dtype = np.result_type(*(node.dtype for node in nodes))
-    same = tuple(node if node.dtype == dtype else apply("cast", node, dtype=dtype) for node in nodes)
-    return apply("concatenate", *same, axis=normal_axis(axis, same[0].ndim))
 
 
 bind("reshape", reshape)

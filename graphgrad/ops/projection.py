@@ -47,4 +47,7 @@ def result(x: Any, which: int) -> Node:
 
 def results(node: Node) -> tuple[Node, ...]:
     """The results of a node, each as a node of its own."""
-    return tuple(intern_node(op_named(PROJECTION), (node,), {"which": at}, (spec,)) for at, spec in enumerate(node.specs))
+    return tuple(
+        intern_node(op_named(PROJECTION), (node,), {"which": at}, (spec,))
+        for at, spec in enumerate(node.specs)
+    )

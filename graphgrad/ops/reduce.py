@@ -217,9 +217,16 @@ _EXTREME: dict[str, Any] = {
 }
 
 
-@defop(infer=_infer(np.max, True), reference=_reference(np.max), numpy=_spell("np.max"), noun="largest", **_EXTREME)
+@defop(
+    infer=_infer(np.max, True),
+    reference=_reference(np.max),
+    numpy=_spell("np.max"),
+    noun="largest",
+    **_EXTREME,
+)
 def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The largest element over one axis, several, or all; nan if there is one. Ties share the gradient evenly.
+    """The largest element over one axis, several, or all; nan if there is one. Ties share the gradient
+    evenly.
 
     >>> gg.max(gg.input("x", ("batch", 3)), axis=1, keepdims=True).shape
     (Dim('batch'), 1)
@@ -228,9 +235,16 @@ def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     return apply("max", node, **attrs)
 
 
-@defop(infer=_infer(np.min, True), reference=_reference(np.min), numpy=_spell("np.min"), noun="smallest", **_EXTREME)
+@defop(
+    infer=_infer(np.min, True),
+    reference=_reference(np.min),
+    numpy=_spell("np.min"),
+    noun="smallest",
+    **_EXTREME,
+)
 def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The smallest element over one axis, several, or all; nan if there is one. Ties share the gradient evenly.
+    """The smallest element over one axis, several, or all; nan if there is one. Ties share the gradient
+    evenly.
 
     >>> gg.min(gg.input("x", ("batch", 3))).shape
     ()

@@ -1,0 +1,42 @@
+"""`differentiate`: a graph and its gradients as one graph."""
+
+from __future__ import annotations
+
+from graphgrad.autodiff.reverse import fill_in, pull_back
+from graphgrad.core.graph import Graph, Origin
+from graphgrad.core.interface import Interface
+from graphgrad.core.node import Node
+from graphgrad.core.provenance import recording
+from graphgrad.ops.leaf import const
+
+
+def differentiate(graph: Graph, interface: Interface, allow_unused: bool) -> Graph:
+    """Add the gradients to a graph's outputs, in the places that the interface says.
+
+    Each float output is a seed of its own, so that an output without a cotangent costs nothing and spoils nothing.
+    """
+    if interface.wrt is None:
+        return graph
+    count = interface.structure.size
+    outputs, new_values = graph.outputs[:count], graph.outputs[count:]
+    origins: dict[Node, tuple[Origin, ...]] = dict(graph.origins)
+    gradients: list[Node] = []
+    with recording("off"):
+        for seed in interface.seeds:
+            gradients += _gradients(outputs[seed.output], seed.cotangent, interface, allow_unused, origins)
+        again: tuple[Node, ...] = ()
+        if interface.updates:  # for step, from the same seed that `grad` uses, so that it shares what updates computed
+            first = outputs[interface.seeds[0].output]
+            one = const(1, first.dtype) if first.shape == () else interface.seeds[0].cotangent
+            again = _gradients(first, one, interface, allow_unused, origins)
+    return Graph(graph.inputs, (*outputs, *gradients, *new_values, *again), origins)
+
+
+def _gradients(
+    output: Node, seed: Node, interface: Interface, allow_unused: bool, origins: dict[Node, tuple[Origin, ...]]
+) -> tuple[Node, ...]:
+    wrt = interface.wrt or ()
+    pulled = pull_back({output: seed}, wrt)
+    for node, entries in pulled.origins.items():
+        origins.setdefault(node, entries)
+    return fill_in(wrt, pulled.cotangents, allow_unused, origins)

@@ -1,0 +1,1 @@
+"""Writing a plan down as NumPy source that a person can read."""

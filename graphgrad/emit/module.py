@@ -1,0 +1,147 @@
+"""`emit`: a plan written down as a module."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.node import Node
+from graphgrad.core.spec import shape_text
+from graphgrad.core.text import write_nodes
+from graphgrad.core.traverse import toposort
+from graphgrad.emit.namer import Namer, identifier
+from graphgrad.emit.numpy import Writer, array_text
+from graphgrad.emit.routines import Function, functions, output_words
+from graphgrad.emit.selfcheck import selfcheck_text
+from graphgrad.emit.source import Origin, Source, lay_out, wrap
+from graphgrad.ops.leaf import scalar_value
+from graphgrad.plan.memory import bytes_text
+from graphgrad.plan.plan import Plan
+
+_LARGEST_LITERAL = 64
+"""Constants with more elements stand in a file beside the module."""
+_KIND = {"input": "input", "param": "parameter", "state": "state", "rng": "generator"}
+
+
+def emit(plan: Plan, target: str = "numpy") -> Source:
+    """Write a plan as a module that needs NumPy and nothing else."""
+    names = Namer(plan)
+    constants, arrays = _constants(plan, names)
+    writer = Writer(plan, names, constants)
+    text: list[str] = [_docstring(writer), "import numpy as np", ""]
+    if arrays:
+        text[1:1] = ["from pathlib import Path", ""]
+        text += ['_arrays = np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False)']
+    for node, name in constants.items():
+        text.append(f'{name} = _arrays["{name}"]' if name in arrays else wrap(f"{name} = {array_text(node.attrs['value'])}"))
+    if constants:
+        text.append("")
+    text.append("# fmt: off")
+    origins: dict[int, Origin] = {}
+    for function in functions(writer):
+        _add_function(text, function, origins)
+    text += ["", *selfcheck_text(writer).rstrip("\n").split("\n")]
+    return Source(plan.schedule.interface.name, "\n".join(text) + "\n", origins, arrays)
+
+
+def _add_function(text: list[str], function: Function, origins: dict[int, Origin]) -> None:
+    signature, doc, body = function
+    text += ["", "", wrap(f"def {signature}:"), f'    """{doc}"""']
+    name = signature.partition("(")[0]
+    number = sum(part.count("\n") + 1 for part in text)
+    for line, written in zip(body, lay_out(body), strict=True):
+        rows = written.count("\n") + 1
+        if line.nodes:
+            origins.update(dict.fromkeys(range(number + 1, number + rows + 1), Origin(name, line.nodes)))
+        text.append(written)
+        number += rows
+
+
+def _constants(plan: Plan, names: Namer) -> tuple[dict[Node, str], dict[str, np.ndarray[Any, Any]]]:
+    """Array constants by name; those too large to write down also by value."""
+    found: dict[Node, str] = {}
+    large: dict[str, np.ndarray[Any, Any]] = {}
+    for node in toposort(plan.schedule.graph.outputs):
+        if node.op.name == "const" and scalar_value(node) is None:
+            found[node] = names.fresh(identifier(node.notes.name or "constant"))
+            if node.attrs["value"].size > _LARGEST_LITERAL:
+                large[found[node]] = node.attrs["value"]
+    return found, large
+
+
+def graph_hash(plan: Plan) -> str:
+    """A short hash of what the module computes."""
+    schedule = plan.schedule
+    text = write_nodes(schedule.graph.outputs, schedule.interface.arguments)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _docstring(writer: Writer) -> str:
+    plan = writer.plan
+    interface = plan.schedule.interface
+    name = identifier(interface.name, "model")
+    title = f"{name}: forward and backward, the chain rule written out." if interface.wrt is not None else f"{name}: forward."
+    files = dict.fromkeys(
+        node.notes.site.place.rpartition(":")[0] for node in plan.schedule.forward.steps if node.notes.site is not None
+    )
+    made_from = f" from {_safe(next(iter(files)))}" if files else ""
+    memory = plan.memory
+    lines = [
+        title,
+        "",
+        f'Emitted by graphgrad{made_from}, level "{interface.level}", graph {graph_hash(plan)}. Needs NumPy only.',
+        "",
+        f"    {_example(writer)}",
+        "",
+        *_argument_table(writer),
+        "",
+        f"Memory beyond the arguments: {bytes_text(memory.peak)} at most, {bytes_text(memory.results)} of it results.",
+    ]
+    wrapped = [wrap(line) for line in lines]
+    return '"""' + "\n".join(line.rstrip() for line in wrapped) + '\n"""'
+
+
+def _example(writer: Writer) -> str:
+    interface = writer.plan.schedule.interface
+    arguments = ", ".join(writer.names[leaf] for leaf in interface.arguments)
+    what = output_words(interface, writer) if interface.structure.kind == "one" else "outputs"
+    if interface.wrt is None:
+        return f"{what} = forward({arguments})"
+    cotangent = ", cotangent=..." if interface.needs_cotangent else ""
+    return f"{what}, grads = forward_and_backward({arguments}{cotangent})"
+
+
+def _argument_table(writer: Writer) -> list[str]:
+    """Arguments and their specs: data on the left, parameters on the right."""
+    arguments = writer.plan.schedule.interface.arguments
+    data = _rows(writer, [leaf for leaf in arguments if leaf.op.name != "param"])
+    params = _rows(writer, [leaf for leaf in arguments if leaf.op.name == "param"])
+    wide = max(map(len, data), default=0)
+    if not data or not params or wide + max(map(len, params)) > 98:
+        return [f"    {row}" for row in data + params]
+    height = max(len(data), len(params))
+    left, right = (rows + [""] * (height - len(rows)) for rows in (data, params))
+    return [f"    {one:<{wide}}      {other}".rstrip() for one, other in zip(left, right, strict=True)]
+
+
+def _rows(writer: Writer, leaves: list[Node]) -> list[str]:
+    cells = [
+        (writer.names[leaf], f"{'' if leaf.op.name == 'rng' else leaf.dtype} {_safe(shape_text(leaf.shape))}".strip(),
+         _KIND[leaf.op.name] + _real_name(writer, leaf))
+        for leaf in leaves
+    ]  # fmt: skip
+    widths = [max((len(row[column]) for row in cells), default=0) for column in range(2)]
+    return [f"{name:<{widths[0]}}  {spec:<{widths[1]}}  {kind}" for name, spec, kind in cells]
+
+
+def _real_name(writer: Writer, leaf: Node) -> str:
+    name = leaf.attrs["name"]
+    return "" if name == writer.names[leaf] else f" {_safe(name)}"
+
+
+def _safe(text: str) -> str:
+    """Text that can stand in a docstring: nothing in it ends the string or escapes."""
+    shown = "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "?" for letter in text)
+    return shown if len(shown) <= 40 else shown[:37] + "..."

@@ -1,0 +1,118 @@
+"""Identifiers: the user's names where they are plain ASCII identifiers, else substitutes that depend on nothing else."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+
+from graphgrad.core.graph import Graph
+from graphgrad.core.node import Node
+from graphgrad.plan.plan import Plan
+
+RESERVED = frozenset(
+    {
+        *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
+        "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self",
+    }
+)  # fmt: skip
+"""What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""
+_LONGEST = 40
+
+
+def identifier(text: str, fallback: str = "value") -> str:
+    """A plain ASCII identifier that is no keyword, builtin or name the module uses.
+
+    >>> identifier("l1"), identifier("class"), identifier('x"); import os'), identifier("β")
+    ('l1', 'class_', 'x_import_os', 'value')
+    """
+    plain = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_]", "_", text)).strip("_")[:_LONGEST]
+    if not re.search(r"[A-Za-z]", plain):
+        plain = f"{fallback}_{plain}".rstrip("_")
+    if plain[0].isdigit():
+        plain = f"{fallback}_{plain}"
+    return f"{plain}_" if plain in RESERVED else plain
+
+
+class Namer:
+    """Gives every value and every named size of a module its identifier, each one once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._taken: dict[str, int] = {}
+        self._nodes: dict[Node, str] = {}
+        self._sizes: dict[str, str] = {}
+        schedule = plan.schedule
+        self._graph: Graph = schedule.graph
+        for leaf in schedule.interface.arguments:
+            self._nodes[leaf] = self.fresh(identifier(leaf.attrs["name"], leaf.op.name))
+        for name in self._graph.symbols:
+            self._sizes[name] = self.fresh(identifier(name, "size"))
+        order = [node for routine in schedule.routines for node in routine.steps]
+        self._name_users(order)
+        outputs = schedule.interface.structure
+        for seed in schedule.interface.seeds:
+            output = self._graph.outputs[seed.output]
+            label = outputs.keys[seed.output] if outputs.keys else self._base(output)
+            self._nodes[seed.cotangent] = self.fresh(f"d_{identifier(label)}")
+        self._name_cotangents(order)
+        for node in order:
+            if node not in self._nodes:
+                self._nodes[node] = self.fresh(self._own_base(node))
+
+    def fresh(self, base: str) -> str:
+        """`base`, with a number if it is taken."""
+        count = self._taken.get(base, 0) + 1
+        self._taken[base] = count
+        if count == 1:
+            return base
+        candidate = f"{base}_{count}"
+        if candidate in self._taken:
+            return self.fresh(base)
+        self._taken[candidate] = 1
+        return candidate
+
+    def __getitem__(self, node: Node) -> str:
+        return self._nodes[node]
+
+    def size(self, name: str) -> str:
+        """The identifier of a named size."""
+        if name not in self._sizes:
+            self._sizes[name] = self.fresh(identifier(name, "size"))
+        return self._sizes[name]
+
+    def _name_users(self, order: Iterable[Node]) -> None:
+        for node in order:
+            if node.notes.name is not None and node not in self._nodes and node not in self._graph.origins:
+                self._nodes[node] = self.fresh(identifier(node.notes.name))
+
+    def _name_cotangents(self, order: Iterable[Node]) -> None:
+        for node in order:
+            if node in self._nodes:
+                continue
+            for origin in self._graph.origins.get(node, ()):
+                if origin.role == "cotangent":
+                    self._nodes[node] = self.fresh(f"d_{self._base(origin.forward)}")
+                    break
+
+    def _base(self, node: Node) -> str:
+        """What a node is called, numbered or not, even if it has no statement."""
+        if node in self._nodes:
+            return self._nodes[node]
+        if node.name is not None:
+            return identifier(node.name)
+        return self._own_base(node)
+
+    def _own_base(self, node: Node) -> str:
+        """A name for what the user did not name: by its op, and for a product of matrices by its factors."""
+        noun = identifier(node.op.noun)
+        chain = [origin for origin in self._graph.origins.get(node, ()) if origin.role in ("chain", "accumulate")]
+        if chain and node.dtype.kind == "f":
+            forward, index = chain[0].forward, chain[0].index
+            towards = forward if index is None else forward.inputs[index]
+            return f"d_{self._base(towards)}_{noun}"[:_LONGEST]
+        if node.op.name == "matmul":
+            pair = "_".join(self._nodes.get(part, "") for part in node.inputs)
+            if all(part in self._nodes for part in node.inputs) and len(pair) <= 16:
+                return pair if pair not in RESERVED else noun
+        return noun

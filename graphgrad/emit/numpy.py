@@ -1,0 +1,165 @@
+"""NumPy source for nodes: expressions, statements, and the comments that say where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core import dim
+from graphgrad.core.dim import Size
+from graphgrad.core.form import SUM, Form, Lines
+from graphgrad.core.graph import Origin
+from graphgrad.core.node import Node
+from graphgrad.core.spec import Shape
+from graphgrad.emit.namer import Namer
+from graphgrad.emit.source import Comment, Line
+from graphgrad.ops.leaf import literal
+from graphgrad.plan.plan import PlannedRoutine, Plan
+from graphgrad.plan.schedule import is_free
+
+
+def dtype_text(dtype: np.dtype[Any]) -> str:
+    """``np.float32``."""
+    return "np.bool_" if dtype == np.bool_ else f"np.{dtype.name}"
+
+
+class Writer:
+    """Writes the nodes of one module; it is the speller that an op's emission asks."""
+
+    def __init__(self, plan: Plan, names: Namer, constants: dict[Node, str]) -> None:
+        self.plan = plan
+        self.names = names
+        self.constants = constants
+        """Array constants and what they are called in the module."""
+        self.graph = plan.schedule.graph
+        self._last_reader = {part: node for node in plan.schedule.forward.steps for part in node.inputs}
+
+    def size(self, size: Size) -> Form:
+        text = dim.spell(size, self.names.size)
+        return Form(text) if isinstance(size, int) or size.name is not None else Form(text, SUM)
+
+    def shape(self, shape: Shape) -> str:
+        inner = ", ".join(self.size(size).text for size in shape)
+        return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+    def dtype(self, dtype: np.dtype[Any]) -> str:
+        return dtype_text(dtype)
+
+    def value(self, node: Node, weak: bool = False) -> Form:
+        """A node by its name; a constant or a size written out, with its dtype unless `weak`."""
+        if node.op.name == "const":
+            if node in self.constants:
+                return Form(self.constants[node])
+            form = literal(node)
+        elif node.op.name == "run_time_size":
+            form = self.size(node.attrs["size"])
+        else:
+            return Form(self.names[node])
+        return form if weak else Form(f"{dtype_text(node.dtype)}({form.text})")
+
+    def expression(self, node: Node, inside: Any) -> Form | Lines:
+        """A node as an expression of its inputs' names, with what stands `inside` it written out."""
+        parts: list[Form] = []
+        for at, part in enumerate(node.inputs):
+            if part in inside:
+                form = self.expression(part, inside)
+                parts.append(form if isinstance(form, Form) else Form(self.names[part]))
+            else:
+                parts.append(self.value(part, weak=self._takes_weak(node, at)))
+        return node.op.numpy(self, parts, node)
+
+    def _takes_weak(self, node: Node, at: int) -> bool:
+        """Whether a Python number may stand for this operand: another one of its dtype settles the result's."""
+        if not node.op.is_expression:
+            return True
+        dtype = node.inputs[at].dtype
+        return node.op.elementwise and any(
+            other.dtype == dtype and not self._is_number(other)
+            for index, other in enumerate(node.inputs)
+            if index != at
+        )
+
+    def _is_number(self, node: Node) -> bool:
+        return is_free(node) and not node.op.is_leaf and node not in self.constants
+
+    def statement(self, node: Node, routine: PlannedRoutine) -> list[Line]:
+        """The lines that compute a node."""
+        written = self.expression(node, routine.inside)
+        name, nodes, comment = self.names[node], routine.statements[node], self.comment(node)
+        if isinstance(written, Form):
+            return [Line(f"{name} = {written.text}", comment, nodes)]
+        first, *rest = (statement.replace("{out}", name) for statement in written.statements)
+        return [Line(first, comment, nodes), *(Line(code, None, nodes) for code in rest)]
+
+    def comment(self, node: Node) -> Comment | None:
+        """The chain-rule term, or the user's expression and its place."""
+        origins = self.graph.origins.get(node)
+        if origins:
+            return Comment(self.term(node, origins[0]))
+        site = node.notes.site
+        return Comment(site.text, site.place) if site is not None else None
+
+    def term(self, node: Node, origin: Origin) -> str:
+        """The step of the chain rule that a node is, in words."""
+        forward = origin.forward
+        name = self.called(forward)
+        match origin.role:
+            case "chain" if origin.index is not None:
+                rule = forward.op.rule.get(forward.op.operand_name(origin.index), "") or forward.op.rule.get("x", "")
+                return f"{forward.op.name + ':':<10} {rule}"
+            case "unbroadcast":
+                return f"{self.reader_of(forward).op.name + ':':<10} {name} was broadcast{_over(node)}"
+            case "accumulate":
+                return f"{'sum:':<10} {name} is used more than once"
+            case "spread":
+                return f"{'spread:':<10} written out in the shape of {name}"
+            case "zero":
+                return f"{'zero:':<10} no gradient reaches {name}"
+        return f"{'seed:':<10} the gradient of {name} by itself"
+
+    def reader_of(self, node: Node) -> Node:
+        """The forward op that reads a node last; the node itself if none does."""
+        return self._last_reader.get(node, node)
+
+    def called(self, node: Node) -> str:
+        """A node's name in the module, or its op if it has none."""
+        try:
+            return self.names[node]
+        except KeyError:
+            return node.name or node.op.name
+
+
+def _over(node: Node) -> str:
+    if node.op.name != "sum":
+        return ""
+    shape = node.inputs[0].shape
+    return " over " + ", ".join(str(shape[axis]) for axis in node.attrs["axes"])
+
+
+def return_tuple(items: Sequence[str]) -> str:
+    """A tuple display."""
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def key_text(key: str) -> str:
+    """A dict key as source."""
+    if key.isascii() and key.isprintable() and '"' not in key and "\\" not in key:
+        return f'"{key}"'
+    return ascii(key)
+
+
+def array_text(array: np.ndarray[Any, Any]) -> str:
+    """A small array as source."""
+    listed = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        listed = _short(array)
+    return f"np.array({listed}, {dtype_text(array.dtype)})"
+
+
+def _short(array: np.ndarray[Any, Any]) -> str:
+    """Nested lists with the digits that the dtype needs, not those of float64."""
+    if array.ndim:
+        return "[" + ", ".join(_short(part) for part in array) + "]"
+    return "np.nan" if np.isnan(array) else str(array).replace("inf", "np.inf")

@@ -1,0 +1,306 @@
+"""The functions of a module: forward, backward, the two fused, and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphgrad.core.interface import Interface
+from graphgrad.core.node import Node
+from graphgrad.core.structure import Structure
+from graphgrad.emit.namer import identifier
+from graphgrad.emit.numpy import Writer, dtype_text, key_text, return_tuple
+from graphgrad.emit.source import Comment, Line
+from graphgrad.plan.plan import PlannedRoutine
+from graphgrad.plan.schedule import Routine, is_free, sizes_in
+
+Function = tuple[str, str, list[Line]]
+"""A function's signature, docstring and body."""
+
+
+def functions(writer: Writer) -> list[Function]:
+    """Every function of the module that computes, in the order in which they are written."""
+    plan = writer.plan
+    interface = plan.schedule.interface
+    made = [_forward(writer, plan.routines[0])]
+    if interface.wrt is not None:
+        backwards = [planned for planned in plan.routines if planned.routine.kind == "backward"]
+        made += _backwards(writer, backwards)
+        made.append(_fused(writer))
+    if plan.schedule.step is not None:
+        made.append(_step(writer, plan.routines[-1]))
+    return made
+
+
+def display(structure: Structure, items: Sequence[str]) -> str:
+    """Source that builds a structure."""
+    match structure.kind:
+        case "one":
+            return items[0]
+        case "tuple":
+            return return_tuple(items) if items else "()"
+        case "list":
+            return f"[{', '.join(items)}]"
+    return dict_text(structure.keys, items)
+
+
+def dict_text(keys: Iterable[str], items: Iterable[str]) -> str:
+    """A dict display."""
+    return "{" + ", ".join(f"{key_text(key)}: {item}" for key, item in zip(keys, items, strict=True)) + "}"
+
+
+def arguments_text(writer: Writer) -> str:
+    """The parameters of every function that takes the model's arguments."""
+    return ", ".join(writer.names[leaf] for leaf in writer.plan.schedule.interface.arguments)
+
+
+def _given(writer: Writer, planned: PlannedRoutine) -> list[str]:
+    """The results as source, copied where they would share memory."""
+    return [
+        writer.value(node).text + (".copy()" if copied else "")
+        for node, copied in zip(planned.routine.results, planned.copies, strict=True)
+    ]
+
+
+def output_words(interface: Interface, writer: Writer) -> str:
+    """The outputs in a sentence."""
+    names = [_called(writer, node) for node in writer.graph.outputs[interface.outputs]]
+    if interface.structure.kind == "one":
+        return names[0]
+    return f"a {interface.structure.kind} of {', '.join(names)}" if names else f"an empty {interface.structure.kind}"
+
+
+def _called(writer: Writer, node: Node) -> str:
+    return writer.called(node) if not is_free(node) or node.op.is_leaf else "a constant"
+
+
+# ---- bodies -----------------------------------------------------------------------------------------------------------
+
+
+def body(writer: Writer, planned: PlannedRoutine, available: Sequence[Node]) -> list[Line]:
+    """The statements of a routine, in paragraphs by layer."""
+    routine = planned.routine
+    lines = _sizes(writer, [*routine.steps, *routine.results], available)
+    heading: tuple[str, ...] | None = None
+    titles = _titles(writer, routine)
+    for node in routine.steps:
+        if node in planned.inside:
+            continue
+        title = titles.get(node)
+        if title != heading:
+            heading = title
+            if lines and title:
+                lines.append(Line(""))
+            if title:
+                lines.append(Line("# " + ": ".join(title)))
+        lines += writer.statement(node, planned)
+    return lines
+
+
+def _sizes(writer: Writer, steps: Sequence[Node], available: Sequence[Node]) -> list[Line]:
+    """Read the named sizes that the statements spell out off the first array that has them."""
+    hidden = writer.plan.schedule.residual_sizes
+    lines = []
+    for name in sizes_in(steps):
+        found = [(leaf, leaf.shape.index(size)) for leaf in available for size in leaf.shape if _is_named(size, name)]
+        if found:
+            leaf, axis = found[0]
+            lines.append(Line(f"{writer.names.size(name)} = {writer.names[leaf]}.shape[{axis}]"))
+        elif name not in hidden:
+            raise AssertionError(f"no argument has the size {name}")  # checked when the graph was defined
+    return lines
+
+
+def _is_named(size: object, name: str) -> bool:
+    return getattr(size, "name", None) == name
+
+
+def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
+    """The heading of each step: its layer, and its phase where a function has several."""
+    schedule = writer.plan.schedule
+    several = routine.kind == "step" or len({schedule.phases[node] for node in routine.steps}) > 1
+    layers = {node: "/".join(_layer(writer, node)) for node in routine.steps}
+    if not any(layers.values()) and not several:
+        return {}
+    unnamed = _last_name(writer, routine, layers)
+    titles: dict[Node, tuple[str, ...]] = {}
+    for node in routine.steps:
+        layer = layers[node] or unnamed.get(node, "")
+        phase = schedule.phases[node]
+        parts = [*((phase,) if several else ()), *((_clean(layer),) if layer and phase != "update" else ())]
+        titles[node] = tuple(parts)
+    return titles
+
+
+def _clean(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]
+
+
+def _layer(writer: Writer, node: Node) -> tuple[str, ...]:
+    origins = writer.graph.origins.get(node)
+    if not origins:
+        return node.scope
+    forward = origins[0].forward
+    return (writer.reader_of(forward) if is_free(forward) else forward).scope
+
+
+def _last_name(writer: Writer, routine: Routine, layers: dict[Node, str]) -> dict[Node, str]:
+    """For steps in no layer, the name of the last named one of their run: what they lead to."""
+    found: dict[Node, str] = {}
+    run: list[Node] = []
+
+    def close() -> None:
+        own = [node for node in run if node.notes.name is not None and node not in writer.graph.origins]
+        forwards = [writer.graph.origins[node][0].forward for node in run if node in writer.graph.origins]
+        named = [node.name for node in [*own, *forwards[:1]] if node.name]
+        found.update(dict.fromkeys(run, named[-1] if own else (named[0] if named else "")))
+        run.clear()
+
+    for node in routine.steps:
+        if layers[node]:
+            close()
+        else:
+            run.append(node)
+    close()
+    return found
+
+
+# ---- forward and backward -----------------------------------------------------------------------------------------------
+
+
+def _forward(writer: Writer, planned: PlannedRoutine) -> Function:
+    interface = writer.plan.schedule.interface
+    lines = body(writer, planned, interface.arguments)
+    outputs = display(interface.structure, _given(writer, planned))
+    what = output_words(interface, writer)
+    if interface.wrt is None:
+        doc = f"Return {what}."
+        lines.append(Line(f"return {outputs}"))
+    else:
+        doc = f"Return {what}, and the residuals that backward needs (arguments among them are not copied)."
+        lines.append(Line(f"return {outputs}, {_residual_tuple(writer)}"))
+    return f"forward({arguments_text(writer)})", doc, lines
+
+
+def _residual_names(writer: Writer) -> list[str]:
+    schedule = writer.plan.schedule
+    return [writer.names[node] for node in schedule.residuals] + [
+        writer.names.size(name) for name in schedule.residual_sizes
+    ]
+
+
+def _residual_tuple(writer: Writer) -> str:
+    names = _residual_names(writer)
+    return return_tuple(names) if names else "()"
+
+
+def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Function]:
+    interface = writer.plan.schedule.interface
+    if interface.structure.kind == "one":
+        default = "" if interface.needs_cotangent else "=1.0"
+        name = output_words(interface, writer)
+        doc = f"Return the gradient of cotangent * {name} by each of {', '.join(map(_clean, interface.keys))}."
+        return [(f"backward(residuals, cotangent{default})", doc, _pull(writer, planned[0], "cotangent"))]
+    made: list[Function] = []
+    calls = []
+    for number, one in enumerate(planned):
+        seed = interface.seeds[number]
+        label = identifier(_label(writer, interface, seed.output))
+        function = f"_backward_from_{label}" if len(planned) > 1 else "_backward_from"
+        doc = f"Return the gradient of cotangent * {label} by each of {', '.join(map(_clean, interface.keys))}."
+        made.append((f"{function}(residuals, cotangent)", doc, _pull(writer, one, "cotangent")))
+        calls.append((function, _part(interface, seed.output)))
+    made.append((_dispatch_signature(interface), "Return the gradients; cotangent has the outputs' structure, None is zero.",
+                 _dispatch(calls)))  # fmt: skip
+    return made
+
+
+def _label(writer: Writer, interface: Interface, output: int) -> str:
+    if interface.structure.keys:
+        return interface.structure.keys[output]
+    return _called(writer, writer.graph.outputs[output])
+
+
+def _part(interface: Interface, output: int) -> str:
+    if interface.structure.keys:
+        return f"cotangent[{key_text(interface.structure.keys[output])}]"
+    return f"cotangent[{output}]"
+
+
+def default_cotangent(interface: Interface) -> str:
+    """The cotangent that is used if none is given, as source; "" if one is needed."""
+    if interface.needs_cotangent or interface.seeds[0].output != 0:
+        return ""
+    return display(interface.structure, ["1.0"] + ["None"] * (interface.structure.size - 1))
+
+
+def _dispatch_signature(interface: Interface) -> str:
+    default = default_cotangent(interface)
+    return f"backward(residuals, cotangent{'=' + default if default else ''})"
+
+
+def _dispatch(calls: Sequence[tuple[str, str]]) -> list[Line]:
+    pairs = ", ".join(f"({function}, {part})" for function, part in calls)
+    return [
+        Line("grads = None"),
+        Line(f"for pull_back, given in ({pairs},):"),
+        Line("    if given is not None:"),
+        Line("        more = pull_back(residuals, given)"),
+        Line("        grads = more if grads is None else {key: grads[key] + more[key] for key in more}"),
+        Line("if grads is None:"),
+        Line('    raise TypeError("every cotangent is None")'),
+        Line("return grads"),
+    ]
+
+
+def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]:
+    schedule = writer.plan.schedule
+    interface = schedule.interface
+    seed = planned.routine.seed
+    assert seed is not None  # backward routines have one
+    names = _residual_names(writer)
+    lines = [Line(f"{return_tuple(names) if len(names) == 1 else ', '.join(names)} = residuals")] if names else []
+    leaf = seed.cotangent
+    arrays = [*schedule.residuals, leaf]
+    if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
+        value = f"{dtype_text(leaf.dtype)}({cotangent})" if leaf.shape == () else cotangent
+        name = _called(writer, schedule.graph.outputs[seed.output])
+        lines.append(Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} the gradient by {name} itself")))
+    lines += body(writer, planned, arrays)
+    lines.append(Line(f"return {dict_text(interface.keys, _given(writer, planned))}"))
+    return lines
+
+
+def _fused(writer: Writer) -> Function:
+    interface = writer.plan.schedule.interface
+    default = default_cotangent(interface)
+    arguments = arguments_text(writer)
+    keyword = f"*, cotangent{'=' + default if default else ''}"
+    signature = f"forward_and_backward({', '.join(part for part in (arguments, keyword) if part)})"
+    what = output_words(interface, writer)
+    lines = [
+        Line(f"outputs, residuals = forward({arguments})"),
+        Line("return outputs, backward(residuals, cotangent)"),
+    ]
+    return signature, f"Return {what}, and the gradients by name.", lines
+
+
+def _step(writer: Writer, planned: PlannedRoutine) -> Function:
+    interface = writer.plan.schedule.interface
+    lines = body(writer, planned, interface.arguments)
+    results = _given(writer, planned)
+    copied = planned.copies
+    for at, (node, text) in enumerate(zip(planned.routine.results, results, strict=True)):
+        if copied[at]:  # before anything is written
+            name = writer.names.fresh(f"{identifier(_called(writer, node))}_before"[:48])
+            lines.append(Line(f"{name} = {text}"))
+            results[at] = name
+    count, width = interface.structure.size, len(interface.wrt or ())
+    lines += [Line(""), Line("# write")]
+    for leaf, value in zip(interface.updates, results[count + width :], strict=True):
+        lines.append(Line(f"{writer.names[leaf]}[...] = {value}"))
+    outputs = display(interface.structure, results[:count])
+    grads = dict_text(interface.keys, results[count : count + width])
+    lines.append(Line(f"return {outputs}" if interface.wrt is None else f"return {outputs}, {grads}"))
+    written = ", ".join(writer.names[leaf] for leaf in interface.updates)
+    doc = f"Return what {'forward' if interface.wrt is None else 'forward_and_backward'} returns, and write the new values of {written}."
+    return f"step({arguments_text(writer)})", doc, lines

@@ -1,0 +1,123 @@
+"""The module's own check: float32 against float64, and gradients against finite differences."""
+
+from __future__ import annotations
+
+from graphgrad.core.dim import symbols
+from graphgrad.core.node import Node
+from graphgrad.emit.numpy import Writer, dtype_text, key_text
+
+_COMMON = '''
+    rng = np.random.default_rng(0)
+{sizes}    values = {{
+{values}
+    }}
+    values.update(arrays)
+    exact = {{name: wide(value) for name, value in values.items()}}
+'''
+
+_FORWARD = '''
+def selfcheck(**arrays):
+    """Compare forward with itself in float64, on standard normals or the arrays given by name; return the error."""
+    def wide(value):
+        return value.astype(np.float64) if getattr(value, "dtype", np.dtype(int)).kind == "f" else value
+
+    def flat(outputs):
+        listed = outputs.values() if isinstance(outputs, dict) else outputs
+        listed = listed if isinstance(outputs, (dict, list, tuple)) else [outputs]
+        return [np.asarray(value, np.float64) for value in listed]
+{common}
+    error = 0.0
+    for got, want in zip(flat(forward(**values)), flat(forward(**exact)), strict=True):
+        scale = np.max(np.abs(want), initial=1.0, where=np.isfinite(want))
+        error = max(error, float(np.max(np.abs(got - want), initial=0.0, where=np.isfinite(want)) / scale))
+    if not error <= 1e-2:
+        raise AssertionError(f"forward is off by {{error:.1e}} of its size")
+    return {{"outputs": error}}
+'''
+
+_BACKWARD = '''
+def selfcheck(**arrays):
+    """Compare the gradients with finite differences of forward along random directions; return the errors by name.
+
+    On standard normals (zeros for integers), or the arrays given by name. The differences are taken in float64.
+    """
+    def wide(value):
+        return value.astype(np.float64) if getattr(value, "dtype", np.dtype(int)).kind == "f" else value
+
+    def first(outputs):
+        listed = list(outputs.values()) if isinstance(outputs, dict) else outputs
+        return np.asarray(listed[0] if isinstance(listed, (list, tuple)) else listed)
+{common}
+    outputs, residuals = forward(**values)
+    cotangent = np.ones_like(first(outputs))
+    grads = backward(residuals, {cotangent})
+    errors = {{}}
+    for key, name in {pairs}:
+        direction = rng.standard_normal(np.shape(values[name]))
+        expected = float(np.sum(grads[key] * direction))
+        ends = [np.sum(first(forward(**{{**exact, name: exact[name] + move * direction}})[0])) for move in (1e-6, -1e-6)]
+        found = float(ends[0] - ends[1]) / 2e-6
+        size = float(np.linalg.norm(grads[key])) + {floor}
+        errors[key] = abs(found - expected) / size
+        if (np.isfinite(found) or np.isfinite(expected)) and not errors[key] <= {tolerance}:
+            raise AssertionError(f"the gradient by {{key}} is off by {{errors[key]:.1e}} of its size")
+    return errors
+'''
+
+
+def selfcheck_text(writer: Writer) -> str:
+    """The source of ``selfcheck``."""
+    interface = writer.plan.schedule.interface
+    names = dict.fromkeys(name for leaf in interface.arguments for size in leaf.shape for name in symbols(size))
+    sizes = "".join(f"    {writer.names.size(name)} = {_size_of(writer, name)}\n" for name in names)
+    values = "\n".join(f'        "{writer.names[leaf]}": {_sample(writer, leaf)},' for leaf in interface.arguments)
+    common = _COMMON.format(sizes=sizes, values=values).rstrip("\n")
+    arguments = set(interface.arguments)
+    pairs = [
+        f'({key_text(key)}, "{writer.names[node]}")'
+        for key, node in zip(interface.keys, interface.wrt or (), strict=True)
+        if node in arguments
+    ]
+    if interface.wrt is None or not pairs or not interface.seeds or interface.seeds[0].output != 0:
+        return _FORWARD.format(common=common)
+    double = all(leaf.dtype.itemsize == 8 for leaf in interface.arguments if leaf.dtype.kind == "f")
+    return _BACKWARD.format(
+        common=common,
+        cotangent=_cotangent(writer),
+        pairs=f"({', '.join(pairs)},)",
+        tolerance="1e-6" if double else "1e-3",
+        floor="1e-9" if double else "1e-3",
+    )
+
+
+def _cotangent(writer: Writer) -> str:
+    structure = writer.plan.schedule.interface.structure
+    others = ["None"] * (structure.size - 1)
+    match structure.kind:
+        case "one":
+            return "cotangent"
+        case "dict":
+            items = zip(structure.keys, ["cotangent", *others], strict=True)
+            return "{" + ", ".join(f"{key_text(key)}: {item}" for key, item in items) + "}"
+    return "[" + ", ".join(["cotangent", *others]) + "]"
+
+
+def _size_of(writer: Writer, name: str) -> str:
+    """A size as the arrays given have it, else 7."""
+    for leaf in writer.plan.schedule.interface.arguments:
+        for axis, size in enumerate(leaf.shape):
+            if getattr(size, "name", None) == name:
+                argument = writer.names[leaf]
+                return f'np.shape(arrays["{argument}"])[{axis}] if "{argument}" in arrays else 7'
+    return "7"
+
+
+def _sample(writer: Writer, leaf: Node) -> str:
+    if leaf.op.name == "rng":
+        return "np.random.default_rng(1)"
+    shape = writer.shape(leaf.shape)
+    if leaf.dtype.kind != "f":
+        return f"np.zeros({shape}, {dtype_text(leaf.dtype)})"
+    if leaf.dtype.itemsize == 8:
+        return f"rng.standard_normal({shape})"
+    return f"np.asarray(rng.standard_normal({shape}), {dtype_text(leaf.dtype)})"

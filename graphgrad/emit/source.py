@@ -1,0 +1,99 @@
+"""Emitted source as data: lines with their provenance, laid out with aligned comments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.node import Node
+
+WIDTH = 110
+_WIDEST_CODE = 58
+"""Where comments start at the latest; longer statements push their own comment."""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """Where a statement comes from: the term or the user's expression, and the place."""
+
+    text: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement or heading of a function; `nodes` is what it computes, the assigned node last."""
+
+    code: str
+    comment: Comment | None = None
+    nodes: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What explains a line of the module: the function it stands in, and its nodes."""
+
+    function: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An emitted module."""
+
+    name: str
+    text: str
+    lines: Mapping[int, Origin]
+    """By line number, from 1: the lines that compute something."""
+    arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """Constants too large to write down, which stand in a file beside the module."""
+
+
+def lay_out(lines: Sequence[Line], indent: str = "    ") -> list[str]:
+    """The lines as text, with the comments in one column."""
+    codes = [len(line.code) for line in lines if line.comment and len(line.code) <= _WIDEST_CODE]
+    column = max(codes, default=0) + 2
+    texts = [len(line.comment.text) for line in lines if line.comment and line.comment.place]
+    room = WIDTH - len(indent) - column - 2
+    place_width = max((len(line.comment.place) for line in lines if line.comment), default=0)
+    text_width = min(max(texts, default=0), room - place_width - 2)
+    return [_one(line, indent, column, text_width) for line in lines]
+
+
+def _one(line: Line, indent: str, column: int, text_width: int) -> str:
+    if not line.code and line.comment is None:
+        return ""
+    if line.comment is None:
+        return wrap(indent + line.code)
+    comment = _comment(line.comment, text_width)
+    full = f"{indent}{line.code:<{column}}# {comment}".rstrip()
+    if len(full) <= WIDTH:
+        return full
+    return f"{indent}# {comment}"[:WIDTH].rstrip() + "\n" + wrap(indent + line.code)
+
+
+def _comment(comment: Comment, text_width: int) -> str:
+    if not comment.place:
+        return comment.text
+    text = comment.text if len(comment.text) <= text_width else comment.text[: max(text_width - 3, 0)] + "..."
+    return f"{text:<{text_width}}  {comment.place}"
+
+
+def wrap(code: str) -> str:
+    """Break a long statement after commas inside its brackets. It holds no strings but dict keys without commas."""
+    if len(code) <= WIDTH or "(" not in code and "[" not in code and "{" not in code:
+        return code
+    indent = code[: len(code) - len(code.lstrip())] + "    "
+    lines, current, depth = [], "", 0
+    for piece in code.split(", "):
+        opened = depth > 0
+        if current and opened and len(current) + len(piece) + 3 > WIDTH:
+            lines.append(current + ",")
+            current = indent + piece
+        else:
+            current = f"{current}, {piece}" if current else piece
+        depth += sum(piece.count(mark) for mark in "([{") - sum(piece.count(mark) for mark in ")]}")
+    return "\n".join([*lines, current])

@@ -1,0 +1,82 @@
+"""The compiler on one screen: define, differentiate, schedule, plan, emit, run.
+
+Shapes and dtypes are inferred when nodes are made, so a graph that exists is a graph that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphgrad.autodiff.joint import differentiate
+from graphgrad.core.graph import Graph
+from graphgrad.core.interface import Interface
+from graphgrad.core.node import Node
+from graphgrad.define import check_options, define
+from graphgrad.emit.module import emit
+from graphgrad.plan.plan import plan_memory
+from graphgrad.plan.schedule import schedule
+from graphgrad.run.compiled import Compiled
+
+
+def compile(
+    outputs: Any,
+    *,
+    inputs: Sequence[Node] | None = None,
+    wrt: Any = None,
+    updates: Mapping[Node, Any] | None = None,
+    target: str = "numpy",
+    level: str = "default",
+    memory_limit: int | None = None,
+    threads: int | None = None,
+    check_nan: bool = False,
+    trace: bool = False,
+    name: str = "model",
+    allow_unused: bool = True,
+) -> Compiled:
+    """Compile outputs, and the gradients of the first one, to NumPy source, and load it.
+
+    Parameters
+    ----------
+    outputs:
+        A node, or a tuple, list or dict of nodes; results have that structure.
+    inputs:
+        The arguments' order; by default inputs, states, parameters and generators, each as they were made.
+    wrt:
+        What to differentiate by: a node, list, tuple or dict (whose keys then name the gradients).
+    updates:
+        New values of leaves, which `Compiled.step` writes into the arrays passed for them.
+    level:
+        "plain" is the chain rule as a textbook writes it; "default" and "fast" may rewrite it.
+    check_nan:
+        Raise `NonFiniteError` at the node where the first NaN or inf of a call arises.
+    trace:
+        Keep the graph after every pass in `Compiled.stages`.
+    name:
+        The module's name.
+    allow_unused:
+        As in `grad`.
+
+    Raises
+    ------
+    GraphgradError
+        If something asked for cannot be; the message says what, and at which line.
+
+    >>> x = gg.input("x", ("n",))
+    >>> model = gg.compile(gg.sum(x**2), wrt=x)
+    >>> model(np.ones(3, np.float32))
+    (array(3., dtype=float32), {'x': array([2., 2., 2.], dtype=float32)})
+    """
+    check_options(target, level, memory_limit, threads)
+    defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
+    joint = differentiate(defined, interface, allow_unused)
+    stages = (("define", defined), ("differentiate", joint)) if trace else ()
+    return finish(joint, interface, stages)
+
+
+def finish(graph: Graph, interface: Interface, stages: Sequence[tuple[str, Graph]] = ()) -> Compiled:
+    """From a whole graph to something that runs."""
+    scheduled = schedule(graph, interface)
+    plan = plan_memory(scheduled)
+    source = emit(plan)
+    return Compiled(plan, source, stages)

@@ -1,0 +1,1 @@
+"""What happens when, and what it takes: order, residuals, copies, memory."""

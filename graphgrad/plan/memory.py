@@ -1,0 +1,106 @@
+"""How many bytes a call takes: sums of array sizes, as formulas in the symbolic sizes or as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from graphgrad.core.dim import Size, add, evaluate, symbols
+from graphgrad.core.errors import ArgumentError, InvalidValueError
+from graphgrad.core.node import Node
+from graphgrad.plan.alias import base
+from graphgrad.plan.schedule import Routine, is_free
+
+_REFERENCE = 1_000_000
+"""The size that formulas are compared at, to say which moment is the peak."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one call; each field is an int, or a `Dim` in the symbolic sizes.
+
+    arguments: what the caller passes. results: what a call gives back. residuals: what forward keeps for backward
+    beyond the arguments. working: what a call allocates besides results. peak: the most it has allocated at one time.
+    """
+
+    arguments: Size
+    results: Size
+    residuals: Size
+    working: Size
+    peak: Size
+
+    def at(self, sizes: Mapping[str, int]) -> Memory:
+        """With the symbolic sizes filled in.
+
+        Raises
+        ------
+        ArgumentError, InvalidValueError
+            If a size is unknown, missing or negative.
+        """
+        needed = {name for item in fields(self) for name in symbols(getattr(self, item.name))}
+        for name, value in sizes.items():
+            if not isinstance(value, int) or value < 0:
+                raise InvalidValueError(f"the size {name} is a number from 0 up, not {value!r:.60}")
+        missing = sorted(needed - set(sizes))
+        if missing:
+            raise ArgumentError(f"memory needs the size of {', '.join(missing)}", hint=f"memory({missing[0]}=64)")
+        return Memory(*(evaluate(getattr(self, item.name), sizes) for item in fields(self)))
+
+    def __str__(self) -> str:
+        return "\n".join(f"{item.name:<10} {bytes_text(getattr(self, item.name))}" for item in fields(self))
+
+
+def bytes_text(size: Size) -> str:
+    """Bytes for people: ``157 kB``, or ``400*batch B`` where the size is symbolic."""
+    if not isinstance(size, int):
+        return f"{size} B"
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size} B"
+
+
+def nbytes(node: Node) -> Size:
+    """What a node's own arrays take; nothing for a view."""
+    if node.op.view or is_free(node):
+        return 0
+    total: Size = 0
+    for spec in node.specs:
+        total = add(total, spec.nbytes)
+    return total
+
+
+def total_bytes(nodes: Iterable[Node]) -> Size:
+    """The bytes of several arrays, each counted once."""
+    total: Size = 0
+    for node in dict.fromkeys(nodes):
+        total = add(total, node.spec.nbytes)
+    return total
+
+
+def allocated(
+    routine: Routine, statements: Mapping[Node, Sequence[Node]], held: Size, copied: Sequence[Node]
+) -> Size:
+    """The most a routine holds at one time, `held` from the start: its variables live until it returns."""
+    live = peak = held
+    for nodes in statements.values():
+        own = [nbytes(node) for node in nodes]
+        moment = live
+        for size in own:
+            moment = add(moment, size)
+        peak = larger(peak, moment)
+        live = add(live, own[-1])
+    for node in copied:
+        live = add(live, node.spec.nbytes)
+    return larger(peak, live)
+
+
+def kept_bytes(residuals: Iterable[Node]) -> Size:
+    """What residuals take beyond the arguments."""
+    return total_bytes(owner for owner in map(base, residuals) if not is_free(owner))
+
+
+def larger(a: Size, b: Size) -> Size:
+    """The formula that is larger where sizes are large."""
+    sizes = dict.fromkeys((*symbols(a), *symbols(b)), _REFERENCE)
+    return b if evaluate(b, sizes) > evaluate(a, sizes) else a

@@ -1,0 +1,1 @@
+"""Running emitted source: loading it safely, checking arguments, calling it."""

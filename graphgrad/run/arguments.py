@@ -1,0 +1,160 @@
+"""Checking arguments before a call: every mistake gets one clear error, and nothing has run by then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.dim import Dim, evaluate, symbols
+from graphgrad.core.errors import ArgumentError, DTypeError, GraphgradError, InvalidValueError, ShapeError
+from graphgrad.core.names import shorten
+from graphgrad.core.node import Node
+from graphgrad.core.spec import shape_text
+
+Array = np.ndarray[Any, Any]
+
+
+class Arguments:
+    """The signature of a compiled function, and the checks of what it is called with."""
+
+    def __init__(self, model: str, leaves: Sequence[Node], sizes: Sequence[Dim]) -> None:
+        self.model = model
+        self.leaves = tuple(leaves)
+        self.names = tuple(str(leaf.attrs["name"]) for leaf in leaves)
+        self._known = dict(zip(self.names, self.leaves, strict=True))
+        self._sizes = tuple(sizes)
+        """Derived sizes that must not come out negative."""
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """The arguments in the signature's order, each checked.
+
+        Raises
+        ------
+        ArgumentError
+            For missing, unknown or repeated arguments, or an object that is no array.
+        DTypeError, ShapeError, InvalidValueError
+            For an array that does not fit.
+        """
+        given = self._by_name(args, kwargs)
+        sizes: dict[str, tuple[int, str]] = {}
+        values = [self._check(leaf, given[name], sizes) for name, leaf in self._known.items()]
+        self._check_sizes(values, sizes)
+        return values
+
+    def _by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if len(args) > len(self.names):
+            raise ArgumentError(f"{self.model} takes {len(self.names)} arguments, {len(args)} were given", saw=self._wanted())
+        given: dict[str, Any] = dict(zip(self.names, args, strict=False))
+        for name, value in kwargs.items():
+            if name in given:
+                raise ArgumentError(f"{self.model} got {shorten(name)!r} twice", saw=self._wanted())
+            if name not in self._known:
+                raise ArgumentError(f"{self.model} has no argument {shorten(name)!r}", saw=self._wanted())
+            given[name] = value
+        missing = [name for name in self.names if name not in given]
+        if missing:
+            raise ArgumentError(
+                f"{self.model} lacks {', '.join(repr(shorten(name)) for name in missing)}", saw=self._wanted()
+            )
+        return given
+
+    def _wanted(self) -> list[str]:
+        return [f"it takes {', '.join(map(shorten, self.names)) or 'nothing'}"]
+
+    def _check(self, leaf: Node, value: Any, sizes: dict[str, tuple[int, str]]) -> Any:
+        if leaf.op.name == "rng":
+            if not isinstance(value, np.random.Generator):
+                raise self._wrong(ArgumentError, leaf, f"is a numpy.random.Generator, not {type(value).__name__}",
+                                  "np.random.default_rng(0)")  # fmt: skip
+            return value
+        array = self._array(leaf, value)
+        spec = leaf.specs[0]
+        if array.dtype != spec.dtype:
+            raise self._wrong(DTypeError, leaf, f"has dtype {spec.dtype}, got {array.dtype}", f"value.astype({spec.dtype.name!r})")
+        if array.ndim != len(spec.shape):
+            raise self._wrong(
+                ShapeError, leaf, f"has {len(spec.shape)} dimensions, got shape {array.shape}", "reshape, or index the axis away"
+            )
+        for axis, (wanted, number) in enumerate(zip(spec.shape, array.shape, strict=True)):
+            if isinstance(wanted, int):
+                if wanted != number:
+                    raise self._wrong(ShapeError, leaf, f"has size {wanted} along axis {axis}, got shape {array.shape}")
+            elif wanted.name is not None:
+                first = sizes.setdefault(wanted.name, (number, str(leaf.attrs["name"])))
+                if first[0] != number:
+                    raise self._wrong(
+                        ShapeError, leaf,
+                        f"has size {wanted} along axis {axis}, which is {first[0]} in {shorten(first[1])!r}, got shape {array.shape}",
+                        "arrays with the same number of rows",
+                    )  # fmt: skip
+        return array
+
+    def _array(self, leaf: Node, value: Any) -> Array:
+        if type(value) is np.ndarray:
+            return value
+        if isinstance(value, np.ma.MaskedArray):
+            raise self._wrong(ArgumentError, leaf, "would lose its mask", "value.filled(...)")
+        if isinstance(value, np.ndarray | np.generic):
+            return np.asarray(value)
+        if isinstance(value, bool | int | float):
+            return self._scalar(leaf, value)
+        raise self._wrong(ArgumentError, leaf, f"is an array, not {type(value).__name__}", "np.asarray(value, dtype)")
+
+    def _scalar(self, leaf: Node, value: Any) -> Array:
+        """A Python scalar takes the leaf's dtype, if it can be told exactly what it means there."""
+        dtype = leaf.specs[0].dtype
+        fits = {"b": bool, "i": int, "u": int, "f": float}[dtype.kind]
+        if not isinstance(value, fits) and not (fits is float and isinstance(value, int)):
+            raise self._wrong(DTypeError, leaf, f"has dtype {dtype}, got {value!r}")
+        if isinstance(value, bool) and fits is not bool:
+            raise self._wrong(DTypeError, leaf, f"has dtype {dtype}, got {value!r}")
+        try:
+            return np.array(value, dtype)
+        except OverflowError:
+            raise self._wrong(InvalidValueError, leaf, f"has dtype {dtype}, which cannot hold {value}") from None
+
+    def _check_sizes(self, values: Sequence[Any], sizes: Mapping[str, tuple[int, str]]) -> None:
+        """Sizes that follow from others: of arguments, and of what slices take."""
+        numbers = {name: number for name, (number, _) in sizes.items()}
+        for leaf, value in zip(self.leaves, values, strict=True):
+            for axis, wanted in enumerate(leaf.specs[0].shape):
+                if isinstance(wanted, Dim) and wanted.name is None:
+                    number = evaluate(wanted, numbers)
+                    if number != value.shape[axis]:
+                        raise self._wrong(
+                            ShapeError, leaf, f"has size {wanted} = {number} along axis {axis}, got shape {value.shape}"
+                        )
+        for size in self._sizes:
+            if evaluate(size, numbers) < 0:
+                known = ", ".join(f"{name} = {numbers[name]}" for name in symbols(size))
+                raise ShapeError(f"{self.model}: the size {size} would be negative with {known}", hint="more rows")
+
+    def _wrong(self, kind: type[GraphgradError], leaf: Node, problem: str, hint: str | None = None) -> GraphgradError:
+        name = shorten(str(leaf.attrs["name"]))
+        made = leaf.notes.site
+        saw = [f"{name}: {leaf.specs[0].dtype} {shape_text(leaf.specs[0].shape)}" + (f", made at {made.place}" if made else "")]
+        return kind(f"{self.model}: {name!r} {problem}", saw=saw, hint=hint)
+
+
+def check_targets(updates: Sequence[Node], values: Mapping[Node, Array], model: str) -> None:
+    """The arrays that `step` writes must be writeable, as given, and must not overlap.
+
+    Raises
+    ------
+    InvalidValueError
+        If one is read-only or two share memory.
+    ArgumentError
+        If one is no array that can be written.
+    """
+    for leaf in updates:
+        array = values[leaf]
+        if not array.flags.writeable:
+            raise InvalidValueError(f"{model}.step writes {leaf.name!r}, and this array is read-only", hint="array.copy()")
+    for at, one in enumerate(updates):
+        for other in updates[at + 1 :]:
+            if np.shares_memory(values[one], values[other]):
+                raise InvalidValueError(
+                    f"{model}.step writes {one.name!r} and {other.name!r}, and these arrays overlap", hint="array.copy()"
+                )

@@ -1,0 +1,98 @@
+"""What one emitted line is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphgrad.core.dim import Size, add
+from graphgrad.core.errors import ArgumentError
+from graphgrad.core.node import Node
+from graphgrad.emit.source import Source
+from graphgrad.plan.memory import bytes_text, nbytes
+from graphgrad.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One line of an emitted module."""
+
+    line: int
+    code: str
+    function: str = ""
+    model_line: str = ""
+    """The user's line that it comes from."""
+    term: str = ""
+    """What it does for the chain rule; empty for a line of the model itself."""
+    result: str = ""
+    """The spec of what it assigns."""
+    bytes: Size = 0
+    """What it allocates."""
+    flops: Size = 0
+
+    def __str__(self) -> str:
+        rows = [f"line {self.line}:  {self.code}"]
+        if self.function:
+            rows.append(f"  in          {self.function}")
+        if self.model_line:
+            rows.append(f"  model       {self.model_line}")
+        if self.term:
+            rows.append(f"  chain rule  {self.term}")
+        if self.result:
+            rows.append(f"  result      {self.result}, allocates {bytes_text(self.bytes)}")
+            rows.append(f"  work        {self.flops} flops")
+        return "\n".join(rows)
+
+
+def explain(source: Source, plan: Plan, line: int) -> Explanation:
+    """Explain a line, counted from 1.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such line.
+    """
+    text = source.text.splitlines()
+    if not isinstance(line, int) or isinstance(line, bool) or not 1 <= line <= len(text):
+        raise ArgumentError(f"{source.name} has lines 1 to {len(text)}, not {line!r:.60}")
+    origin = source.lines.get(line)
+    code = text[line - 1].strip()
+    if origin is None:
+        return Explanation(line, code)
+    node = origin.nodes[-1]
+    allocates: Size = 0
+    flops: Size = 0
+    for part in origin.nodes:
+        allocates = add(allocates, nbytes(part))
+        flops = add(flops, part.op.cost(tuple(item.spec for item in part.inputs), part.specs[0]))
+    entries = plan.schedule.graph.origins.get(node, ())
+    forward = entries[0].forward if entries else node
+    site = forward.notes.site
+    return Explanation(
+        line,
+        code,
+        origin.function,
+        site.describe() if site is not None else "",
+        "; ".join(_term(entry.role, entry.forward, entry.index) for entry in entries),
+        str(node.spec),
+        allocates,
+        flops,
+    )
+
+
+def _term(role: str, forward: Node, index: int | None) -> str:
+    name = forward.name or forward.op.name
+    match role:
+        case "chain" if index is not None:
+            rule = forward.op.rule.get(forward.op.operand_name(index), "")
+            return f"{forward.op.name} by its operand {forward.op.operand_name(index)}" + (f": {rule}" if rule else "")
+        case "cotangent":
+            return f"the gradient by {name}"
+        case "unbroadcast":
+            return f"{name} was broadcast, so its gradient is a sum"
+        case "accumulate":
+            return f"{name} is used more than once, so its gradients add up"
+        case "spread":
+            return f"written out in the shape of {name}"
+        case "zero":
+            return f"no gradient reaches {name}"
+    return f"the seed: the gradient of {name} by itself"

@@ -1,0 +1,96 @@
+"""Comparing a compiled module with the interpreter and with finite differences, on arrays that the caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.errors import VerificationError
+from graphgrad.core.node import Node
+from graphgrad.interpret import interpret
+from graphgrad.plan.plan import Plan
+from graphgrad.run.arguments import Arguments
+
+_ROUNDING = {2: 5e-2, 4: 1e-3, 8: 1e-8}
+"""By itemsize: how far two orders of summation may be apart, relative to the largest element."""
+
+
+def verify(
+    plan: Plan, namespace: Mapping[str, Any], arguments: Arguments, arrays: Mapping[str, Any]
+) -> dict[str, float]:
+    """The largest errors, relative to the largest element: ``outputs`` and gradients against the interpreter, and
+    ``<name> (differences)`` against finite differences of the interpreter in float64 along a random direction.
+
+    Raises
+    ------
+    VerificationError
+        If one of them is larger than rounding explains.
+    """
+    interface = plan.schedule.interface
+    values = arguments.bind((), arrays)
+    leaves = dict(zip(interface.arguments, values, strict=True))
+    errors: dict[str, float] = {}
+    outputs = plan.schedule.graph.outputs
+    if interface.wrt is None:
+        got = interface.structure.flatten(namespace["forward"](*values), "outputs")
+    else:
+        results, residuals = namespace["forward"](*values)
+        got = interface.structure.flatten(results, "outputs")
+        seed = np.ones(np.shape(got[0]), interface.seeds[0].cotangent.dtype)
+        whole = [seed, *[None] * (interface.structure.size - 1)]
+        grads = namespace["backward"](residuals, interface.structure.build(whole))
+        wanted = interpret(outputs[interface.gradients(0)], {**leaves, interface.seeds[0].cotangent: seed})
+        for key, want in zip(interface.keys, wanted, strict=True):
+            errors[key] = _compare(f"the gradient by {key!r}", np.asarray(grads[key]), want)
+        errors |= _differences(plan, leaves, grads)
+    for at, (value, want) in enumerate(zip(got, interpret(outputs[interface.outputs], leaves), strict=True)):
+        name = interface.structure.keys[at] if interface.structure.keys else f"output {at}"
+        errors[name] = _compare(name, np.asarray(value), want)
+    return errors
+
+
+def _compare(what: str, got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -> float:
+    if got.shape != want.shape or got.dtype != want.dtype:
+        raise VerificationError(f"{what} is {got.dtype} {got.shape}, the interpreter has {want.dtype} {want.shape}")
+    if want.dtype.kind != "f":
+        if not np.array_equal(got, want):
+            raise VerificationError(f"{what} differs from the interpreter's")
+        return 0.0
+    finite = np.isfinite(want)
+    if not np.array_equal(got[~finite], want[~finite], equal_nan=True):
+        raise VerificationError(f"{what} has NaN or inf in other places than the interpreter's")
+    scale = float(np.max(np.abs(want), initial=0.0, where=finite)) or 1.0
+    error = float(np.max(np.abs(got - want), initial=0.0, where=finite)) / scale
+    if not error <= _ROUNDING[want.dtype.itemsize]:
+        raise VerificationError(f"{what} is off by {error:.1e} of its size from the interpreter's")
+    return error
+
+
+def _differences(plan: Plan, leaves: Mapping[Node, Any], grads: Mapping[str, Any]) -> dict[str, float]:
+    """Gradients by leaves against the slope of the first output along a random direction."""
+    interface = plan.schedule.interface
+    output = plan.schedule.graph.outputs[0]
+    exact = {leaf: _wide(value) for leaf, value in leaves.items()}
+    rng = np.random.default_rng(0)
+    errors: dict[str, float] = {}
+    for key, node in zip(interface.keys, interface.wrt or (), strict=True):
+        if node not in exact:
+            continue
+        direction = rng.standard_normal(np.shape(exact[node]))
+        ends = [
+            np.sum(interpret([output], {**exact, node: exact[node] + move * direction})[0]) for move in (1e-6, -1e-6)
+        ]
+        slope = float(ends[0] - ends[1]) / 2e-6
+        expected = float(np.sum(grads[key] * direction))
+        size = float(np.linalg.norm(grads[key])) or 1.0
+        error = abs(slope - expected) / size
+        if np.isfinite(slope) and not error <= (1e-5 if node.dtype.itemsize == 8 else 1e-2):
+            raise VerificationError(f"the gradient by {key!r} is off by {error:.1e} of its size from finite differences")
+        errors[f"{key} (differences)"] = error
+    return errors
+
+
+def _wide(value: Any) -> Any:
+    return value.astype(np.float64) if getattr(value, "dtype", np.dtype(int)).kind == "f" else value
