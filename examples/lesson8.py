@@ -17,7 +17,7 @@ import graphgrad as gg
 
 FOLDER = Path("build", "demo")
 ROWS = 50_000  # MNIST's training set has as many
-EPOCHS = 30
+EPOCHS = 50
 BATCH = 64
 
 
@@ -65,8 +65,8 @@ def momentum_sgd(loss, parameters, momentum=0.9):
     updates = {}
     for parameter, gradient in zip(parameters, gg.grad(loss, parameters), strict=True):
         velocity = gg.state(f"v_{parameter.name}", parameter.shape)
-        updates[velocity] = momentum * velocity - rate * gradient
-        updates[parameter] = parameter + updates[velocity]
+        updates[velocity] = gg.named(momentum * velocity - rate * gradient, f"new_{velocity.name}")
+        updates[parameter] = gg.named(parameter + updates[velocity], f"new_{parameter.name}")
     return updates
 
 
@@ -132,14 +132,15 @@ def plot(losses, accuracies):
     epochs = np.arange(1, EPOCHS + 1)
     per_epoch = np.reshape(losses, (EPOCHS, -1)).mean(axis=1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    left.plot(np.linspace(0, EPOCHS, len(losses)), losses, color="#9ECAE1", linewidth=0.8)
-    left.plot(epochs - 0.5, per_epoch, color="#0072B2", linewidth=2)
+    left.plot(np.linspace(0, EPOCHS, len(losses)), losses, color="#B5D3E7", linewidth=0.8, label="mini-batch")
+    left.plot(epochs - 0.5, per_epoch, color="#0072B2", linewidth=2, label="mean of an epoch")
+    left.legend(frameon=False)
     left.set(title="training loss", xlabel="epoch", yscale="log", xlim=(0, EPOCHS))
-    left.annotate("mini-batch", (EPOCHS * 0.3, max(losses) * 0.3), color="#4A90B8")
-    left.annotate("mean of the epoch", (EPOCHS * 0.3, max(losses) * 0.17), color="#0072B2")
-    right.plot(epochs, 100 * np.array(accuracies), color="#B84500", linewidth=2)
-    right.set(title="test accuracy, %", xlabel="epoch", xlim=(0, EPOCHS), ylim=(80, 100))
-    right.annotate(f"{accuracies[-1]:.1%}", (EPOCHS, 100 * accuracies[-1] - 1.6), ha="right", color="#B84500")
+    left.yaxis.set_major_formatter("{x:g}")
+    right.plot(epochs, accuracies, color="#B84500", linewidth=2)
+    right.set(title="test accuracy", xlabel="epoch", xlim=(0, EPOCHS), ylim=(0.8, 1))
+    right.set_yticks([0.8, 0.85, 0.9, 0.95, 1], ["80 %", "85 %", "90 %", "95 %", "100 %"])
+    right.annotate(f"{accuracies[-1]:.1%}", (EPOCHS, accuracies[-1] - 0.016), ha="right", color="#B84500")
     for axes in (left, right):
         axes.grid(axis="y", color="#E3E7EB", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)

@@ -22,6 +22,7 @@ from graphgrad.core.names import scope
 from graphgrad.core.node import Node, named
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Spec
+from graphgrad.draw.draw import draw
 from graphgrad.nn.functional import sigmoid
 from graphgrad.ops.arithmetic import (
     abs,
@@ -63,6 +64,7 @@ amin = min
 concat = concatenate
 permute_dims = transpose
 
+bind("draw", draw)
 bind("finish", finish)  # how Compiled unpickles
 
 __version__ = "0.1.0"
@@ -70,7 +72,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
     "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
-    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "compile", "concat", "concatenate", "const", "divide",
+    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "compile", "concat", "concatenate", "const", "divide", "draw",
     "equal", "exp", "expand_dims", "grad", "greater", "greater_equal", "init", "input", "jvp", "less", "less_equal",
     "log", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "named", "negative",
     "nn", "not_equal", "param", "permute_dims", "pow", "power", "reshape", "rng", "run_time_size", "scope", "sigmoid",

@@ -15,7 +15,7 @@ from graphgrad.emit.namer import Namer, identifier
 from graphgrad.emit.numpy import Writer, array_text
 from graphgrad.emit.routines import Function, functions, output_words
 from graphgrad.emit.selfcheck import selfcheck_text
-from graphgrad.emit.source import Origin, Source, lay_out, wrap
+from graphgrad.emit.source import Source, Statement, lay_out, wrap
 from graphgrad.ops.leaf import scalar_value
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
@@ -39,14 +39,14 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     if constants:
         text.append("")
     text.append("# fmt: off")
-    origins: dict[int, Origin] = {}
+    statements: list[Statement] = []
     for function in functions(writer):
-        _add_function(text, function, origins)
+        _add_function(text, function, statements)
     text += ["", *selfcheck_text(writer).rstrip("\n").split("\n")]
-    return Source(plan.schedule.interface.name, "\n".join(text) + "\n", origins, arrays)
+    return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays)
 
 
-def _add_function(text: list[str], function: Function, origins: dict[int, Origin]) -> None:
+def _add_function(text: list[str], function: Function, statements: list[Statement]) -> None:
     signature, doc, body = function
     text += ["", "", wrap(f"def {signature}:"), f'    """{doc}"""']
     name = signature.partition("(")[0]
@@ -54,7 +54,7 @@ def _add_function(text: list[str], function: Function, origins: dict[int, Origin
     for line, written in zip(body, lay_out(body), strict=True):
         rows = written.count("\n") + 1
         if line.nodes:
-            origins.update(dict.fromkeys(range(number + 1, number + rows + 1), Origin(name, line.nodes)))
+            statements.append(Statement(name, line.code, range(number + 1, number + rows + 1), line.nodes))
         text.append(written)
         number += rows
 

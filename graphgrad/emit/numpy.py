@@ -34,7 +34,7 @@ class Writer:
         self.constants = constants
         """Array constants and what they are called in the module."""
         self.graph = plan.schedule.graph
-        self._last_reader = {part: node for node in plan.schedule.forward.steps for part in node.inputs}
+        self._first_reader = {part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs}
 
     def size(self, size: Size) -> Form:
         text = dim.spell(size, self.names.size)
@@ -120,8 +120,8 @@ class Writer:
         return f"{'seed:':<10} the gradient of {name} by itself"
 
     def reader_of(self, node: Node) -> Node:
-        """The forward op that reads a node last; the node itself if none does."""
-        return self._last_reader.get(node, node)
+        """The forward op that reads a node first; the node itself if none does."""
+        return self._first_reader.get(node, node)
 
     def called(self, node: Node) -> str:
         """A node's name in the module, or its op if it has none."""

@@ -264,7 +264,7 @@ def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]
     if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
         value = f"{dtype_text(leaf.dtype)}({cotangent})" if leaf.shape == () else cotangent
         name = _called(writer, schedule.graph.outputs[seed.output])
-        lines.append(Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} the gradient by {name} itself")))
+        lines.append(Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} the gradient by {name} itself"), (leaf,)))
     lines += body(writer, planned, arrays)
     lines.append(Line(f"return {dict_text(interface.keys, _given(writer, planned))}"))
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,13 @@ class Line:
 
 
 @dataclass(frozen=True, eq=False)
-class Origin:
-    """What explains a line of the module: the function it stands in, and its nodes."""
+class Statement:
+    """A statement that computes something: where it stands, and the nodes it computes, the assigned one last."""
 
     function: str
+    code: str
+    lines: range
+    """Its lines in the module, counted from 1."""
     nodes: tuple[Node, ...]
 
 
@@ -46,10 +50,14 @@ class Source:
 
     name: str
     text: str
-    lines: Mapping[int, Origin]
-    """By line number, from 1: the lines that compute something."""
+    statements: tuple[Statement, ...]
     arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """Constants too large to write down, which stand in a file beside the module."""
+
+    @cached_property
+    def by_line(self) -> Mapping[int, Statement]:
+        """The statement at each line that computes something."""
+        return {line: statement for statement in self.statements for line in statement.lines}
 
 
 def lay_out(lines: Sequence[Line], indent: str = "    ") -> list[str]:

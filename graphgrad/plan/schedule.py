@@ -107,14 +107,14 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     forward = toposort(sorted((n for n in graph.nodes if phases[n] == "forward" and _varies(n)), key=_written))
     place = {node: at for at, node in enumerate(forward)}
     found_at = {node: at for at, node in enumerate(graph.nodes)}
-    last_use: dict[Node, int] = {}
+    first_use: dict[Node, int] = {}  # a shared parameter's gradient is whole after its first reader was passed
     for at, node in enumerate(forward):
         for part in node.inputs:
-            last_use[part] = at
+            first_use.setdefault(part, at)
 
     def backwards(node: Node) -> tuple[int, int]:
         origin = graph.origins[node][0].forward
-        own = last_use.get(origin, -1) if is_free(origin) else place.get(origin, len(place) + found_at.get(origin, 0))
+        own = first_use.get(origin, -1) if is_free(origin) else place.get(origin, len(place) + found_at.get(origin, 0))
         return -own, found_at[node]
 
     backward = sorted((n for n in graph.nodes if phases[n] == "backward"), key=backwards)

@@ -40,7 +40,7 @@ class Compiled:
     def __init__(self, plan: Plan, source: Source, stages: Sequence[tuple[str, Graph]]) -> None:
         self.plan = plan
         self.stages = tuple(stages)
-        self._source = source
+        self.emitted = source
         self._interface: Interface = plan.schedule.interface
         self._namespace = load(source)
         self._file = file_name(source)
@@ -61,7 +61,12 @@ class Compiled:
     @property
     def source(self) -> str:
         """The emitted module."""
-        return self._source.text
+        return self.emitted.text
+
+    @property
+    def has_backward(self) -> bool:
+        """Whether it was compiled with `wrt`."""
+        return self._interface.wrt is not None
 
     @property
     def graph(self) -> Graph:
@@ -175,7 +180,7 @@ class Compiled:
 
     def save(self, path: Any) -> Any:
         """Write the module to a file, whole or not at all; large constants go to a ``.npz`` of the same name."""
-        return save(self._source, path)
+        return save(self.emitted, path)
 
     def memory(self, **sizes: int) -> Memory:
         """Bytes of one call; without sizes, each a formula in the symbolic ones."""
@@ -183,7 +188,7 @@ class Compiled:
 
     def explain(self, line: int) -> Explanation:
         """What a line of the source is: the model's line, the term of the chain rule, bytes and flops."""
-        return explain(self._source, self.plan, line)
+        return explain(self.emitted, self.plan, line)
 
     def draw(self, **options: Any) -> Any:
         """A picture of forward and backward; see `graphgrad.draw`."""
@@ -195,7 +200,7 @@ class Compiled:
 
     def profile(self, **arrays: Any) -> Profile:
         """Time every statement; see `graphgrad.run.profile.profile`."""
-        return profile(self._source, self.plan, self._arguments.bind((), arrays))
+        return profile(self.emitted, self.plan, self._arguments.bind((), arrays))
 
     # ---- inside -------------------------------------------------------------------------------------------------------
 
@@ -215,9 +220,9 @@ class Compiled:
     def _annotate(self, error: Exception) -> None:
         """Add to an error from within where in the user's model it happened."""
         for line in emitted_lines(error, self._file):
-            origin = self._source.lines.get(line)
+            origin = self.emitted.by_line.get(line)
             if origin is not None:
-                error.add_note(str(explain(self._source, self.plan, line)))
+                error.add_note(str(explain(self.emitted, self.plan, line)))
 
     def _check_finite(self, outputs: Any, grads: Mapping[str, Array], values: Sequence[Any]) -> None:
         if self._interface.check_nan:

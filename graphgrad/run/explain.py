@@ -54,7 +54,7 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
     text = source.text.splitlines()
     if not isinstance(line, int) or isinstance(line, bool) or not 1 <= line <= len(text):
         raise ArgumentError(f"{source.name} has lines 1 to {len(text)}, not {line!r:.60}")
-    origin = source.lines.get(line)
+    origin = source.by_line.get(line)
     code = text[line - 1].strip()
     if origin is None:
         return Explanation(line, code)

@@ -1,0 +1,102 @@
+"""Time to first result: importing, compiling lesson 8, and compiling chains of thousands of ops.
+
+python -m benchmarks.compile_time
+"""
+
+import gc
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import graphgrad as gg
+from benchmarks.measure import report, seconds
+from examples.lesson8 import lesson8
+from graphgrad import pipeline
+
+CHAINS = (12_500, 25_000, 50_000)
+IMPORT = (
+    "import time, numpy; start = time.perf_counter(); import graphgrad; print(time.perf_counter() - start)"
+)
+
+
+def import_seconds(repeat=9):
+    """What `import graphgrad` adds to `import numpy`, each time in a new process."""
+    command = [sys.executable, "-c", IMPORT]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(repeat)]
+    return statistics.median(float(run.stdout) for run in runs)
+
+
+def lesson8_seconds(repeat=15):
+    """From nothing to a compiled model; new leaves each time, so that no node is known from before."""
+
+    def build():
+        loss, parameters = lesson8()
+        gg.compile(loss, wrt=parameters, name="lesson8")
+
+    build()
+    return statistics.median(seconds(build) for _ in range(repeat))
+
+
+@contextmanager
+def timed_stages(times):
+    """Within: every stage that the pipeline calls adds its seconds to times."""
+    stages = [
+        name
+        for name, value in vars(pipeline).items()
+        if callable(value) and getattr(value, "__module__", "").startswith("graphgrad.")
+    ]
+    kept = {name: getattr(pipeline, name) for name in stages if name not in ("compile", "finish", "Any")}
+
+    def timed(name, stage):
+        def call(*args, **kwargs):
+            start = time.perf_counter()
+            result = stage(*args, **kwargs)
+            times[name] = times.get(name, 0.0) + time.perf_counter() - start
+            return result
+
+        return call
+
+    for name, stage in kept.items():
+        setattr(pipeline, name, timed(name, stage))
+    try:
+        yield
+    finally:
+        for name, stage in kept.items():
+            setattr(pipeline, name, stage)
+
+
+def chain_seconds(ops):
+    """{stage: seconds} for a chain of that many ops, and for its gradient."""
+    gc.collect()
+    times = {}
+    start = time.perf_counter()
+    x = gg.input("x", ("n",))
+    y = x
+    for _ in range(ops // 2):
+        y = gg.tanh(y + 0.01)
+    loss = gg.sum(y)
+    times["build"] = time.perf_counter() - start
+    with timed_stages(times):
+        times["compile"] = seconds(lambda: gg.compile(loss, wrt=x, level="plain"))
+    return times
+
+
+def main():
+    print("time to first result")
+    numbers = {"import": import_seconds(), "lesson8": lesson8_seconds()}
+    print(f"  import graphgrad, beyond numpy  {1e3 * numbers['import']:7.0f} ms")
+    print(f"  lesson 8, defined and compiled  {1e3 * numbers['lesson8']:7.1f} ms")
+
+    print(f"\n  a chain of ops, in seconds{'':<8}" + "".join(f"{ops:>10,}" for ops in CHAINS))
+    chains = [chain_seconds(ops) for ops in CHAINS]
+    for stage in chains[0]:
+        print(f"  {stage:<32}" + "".join(f"{times[stage]:10.2f}" for times in chains))
+    growth = chains[-1]["compile"] / chains[0]["compile"] / (CHAINS[-1] / CHAINS[0])
+    print(f"  four times the ops take {growth:.2f} x four times the time to compile")
+    report("compile_time", {**numbers, "chains": dict(zip(map(str, CHAINS), chains, strict=True))})
+
+
+if __name__ == "__main__":
+    main()
