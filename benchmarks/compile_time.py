@@ -47,7 +47,7 @@ def timed_stages(times):
         for name, value in vars(pipeline).items()
         if callable(value) and getattr(value, "__module__", "").startswith("graphgrad.")
     ]
-    kept = {name: getattr(pipeline, name) for name in stages if name not in ("compile", "finish", "Any")}
+    kept = {name: getattr(pipeline, name) for name in stages if name not in ("compile", "finish", "check_options")}
 
     def timed(name, stage):
         def call(*args, **kwargs):

@@ -311,7 +311,7 @@ class _Check:
             self._compare("reverse", np.sum(pulled * v), numeric, scale)
 
     def _compare(self, mode: str, found: Any, numeric: Any, scale: float) -> None:
-        """Within the error of central differences: a millionth of the derivative, and rounding of the value."""
+        """Within the error of central differences: a millionth, and the rounding of the value."""
         off = np.abs(np.asarray(found) - numeric)
         allowed = 1e-6 * np.max(np.abs(numeric), initial=0) + 1e-9 * max(1.0, scale)
         if off.size and not np.max(off) <= allowed:

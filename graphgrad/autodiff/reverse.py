@@ -115,10 +115,11 @@ def pull_back(seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> Pullback:
             if node not in pending or node not in between:
                 continue
             g = pending.pop(node).settle(node, marks)
+            if node in asked or not node.op.lazy:
+                g = marks.new(broadcast_to(g, node.shape), Origin("spread", node))
             marks.note(g, Origin("cotangent", node))
             if node in asked:
-                found[node] = marks.new(broadcast_to(g, node.shape), Origin("spread", node))
-                marks.note(found[node], Origin("cotangent", node))
+                found[node] = g
             if node.op.name == PROJECTION:
                 parts.setdefault(node.inputs[0], {})[node.attrs["which"]] = g
             elif node.inputs and passes_gradient(node):
@@ -131,17 +132,13 @@ Give = Callable[[Node, Node, Shape], None]
 
 def _through(node: Node, g: Node, between: Mapping[Node, None], give: Give, marks: _Marks) -> None:
     """Pass a node's cotangent on to its inputs."""
-    elementwise = node.op.elementwise
-    if not elementwise:  # its formula needs the cotangent in full
-        g = marks.new(broadcast_to(g, node.shape), Origin("spread", node))
-        marks.note(g, Origin("cotangent", node))
     for index, part in enumerate(node.inputs):
         if part not in between or not is_float(part):
             continue
         term = node.op.pull_back(index, g, node)
         if term is None:
             continue
-        shape = broadcast([part.shape, node.shape]) if elementwise else part.shape
+        shape = broadcast([part.shape, node.shape]) if node.op.elementwise else part.shape
         _check_term(node, part, term, shape)
         give(part, marks.new(term, Origin("chain", node, index)), shape)
 

@@ -96,6 +96,8 @@ class Op:
     elementwise: bool
     """Works element by element with NumPy's broadcasting; its VJPs accept a cotangent that still has to be
     broadcast, and give one that still has to be summed over what was broadcast."""
+    lazy: bool
+    """Its VJPs accept a cotangent that still has to be broadcast to the result's shape; elementwise ops are."""
     view: bool
     """The result may share memory with the first input."""
     light: bool
@@ -177,7 +179,7 @@ def defop(**fields: Any) -> Callable[[Callable[P, Node | None]], Callable[P, Nod
         name = fields.pop("name", function.__name__)
         signature = inspect.signature(function)
         operands = fields.pop("operands", _operands(signature))
-        full = _defaults() | fields | {"name": name, "doc": function.__doc__ or "", "operands": operands}
+        full = _defaults() | {"lazy": fields.get("elementwise", False)} | fields | {"name": name, "doc": function.__doc__ or "", "operands": operands}
         _check(full)
         op = Op(**full)
 
@@ -209,6 +211,7 @@ def _operands(signature: inspect.Signature) -> tuple[str, ...]:
 def _defaults() -> dict[str, Any]:
     return {
         "elementwise": False,
+        "lazy": False,
         "view": False,
         "light": False,
         "repeats": False,

@@ -175,6 +175,12 @@ def assigned_name() -> str | None:
     return None
 
 
+def suggest(notes: Notes, name: str) -> None:
+    """A name for what a composite computes on the way, unless the user gave it one."""
+    if notes.name is None:
+        notes.name = name
+
+
 def record(notes: Notes) -> None:
     """Note where a node was first made by the user, and the name it gets, if it has none."""
     mode = _mode.get()

@@ -15,6 +15,7 @@ from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step, Story
+from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import Source, Statement
 from graphgrad.plan.memory import kept_bytes
@@ -49,10 +50,12 @@ class _Teller:
         self.plan = plan
         self.graph: Graph = plan.schedule.graph
         self.interface = plan.schedule.interface
-        self.names = Namer(plan)
+        names = Namer(plan)
+        self.names = names.within(plan.schedule.backwards[0]) if plan.schedule.backwards else names
         shown = [one for one in source.statements if one.function == "forward" or one.function.startswith(("back", "_back"))]
         first = next((one.function for one in shown if one.function != "forward"), None)
         told = [one for one in shown if one.function in ("forward", first)]
+        self.layers = layer_names(self.graph, plan.schedule.forward.steps, lambda node: node)
         self.cards = {one.nodes[-1]: _Card(one) for one in told if not self._is_backward(one)}
         self.owner = {node: card for card in self.cards.values() for node in card.statement.nodes}
         self.cotangents = self._cotangents(told)
@@ -90,6 +93,10 @@ class _Teller:
                     found[origin.forward] = node
         return found
 
+    def scope(self, node: Node) -> tuple[str, ...]:
+        """The layers of a step; where there are layers, a step in none goes by what it leads to."""
+        return node.scope or ((self.layers[node],) if self.layers[node] else ())
+
     def key(self, node: Node) -> str:
         if node in self.owner:
             return self.names[self.owner[node].node]
@@ -113,7 +120,7 @@ def _step(teller: _Teller, card: _Card) -> Step:
     return Step(
         key=teller.names[node],
         op=node.op.name,
-        scope=node.scope,
+        scope=teller.scope(node),
         lines=(card.statement.code,),
         inputs=tuple(teller.key(part) for part in inputs),
         flows=tuple(reached and is_float(part) and part in teller.cotangents for part in inputs),

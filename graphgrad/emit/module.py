@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,7 @@ from graphgrad.emit.namer import Namer, identifier
 from graphgrad.emit.numpy import Writer, array_text
 from graphgrad.emit.routines import Function, functions, output_words
 from graphgrad.emit.selfcheck import selfcheck_text
-from graphgrad.emit.source import Source, Statement, lay_out, wrap
-from graphgrad.ops.leaf import scalar_value
+from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
 
@@ -48,7 +48,7 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
 
 def _add_function(text: list[str], function: Function, statements: list[Statement]) -> None:
     signature, doc, body = function
-    text += ["", "", wrap(f"def {signature}:"), f'    """{doc}"""']
+    text += ["", "", wrap(f"def {signature}:"), *_function_doc(doc)]
     name = signature.partition("(")[0]
     number = sum(part.count("\n") + 1 for part in text)
     for line, written in zip(body, lay_out(body), strict=True):
@@ -59,13 +59,21 @@ def _add_function(text: list[str], function: Function, statements: list[Statemen
         number += rows
 
 
+def _function_doc(doc: str) -> list[str]:
+    """A docstring, over several lines if it is long."""
+    if len(doc) + 10 <= WIDTH:
+        return [f'    """{doc}"""']
+    lines = textwrap.wrap(doc, WIDTH - 7, break_long_words=False, break_on_hyphens=False)
+    return [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:]), '    """']
+
+
 def _constants(plan: Plan, names: Namer) -> tuple[dict[Node, str], dict[str, np.ndarray[Any, Any]]]:
     """Array constants by name; those too large to write down also by value."""
     found: dict[Node, str] = {}
     large: dict[str, np.ndarray[Any, Any]] = {}
     for node in toposort(plan.schedule.graph.outputs):
-        if node.op.name == "const" and scalar_value(node) is None:
-            found[node] = names.fresh(identifier(node.notes.name or "constant"))
+        if node.op.name == "const" and node.shape:
+            found[node] = names[node]
             if node.attrs["value"].size > _LARGEST_LITERAL:
                 large[found[node]] = node.attrs["value"]
     return found, large

@@ -5,11 +5,14 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
+from graphgrad.core.traverse import toposort
 from graphgrad.plan.plan import Plan
+from graphgrad.plan.schedule import Routine
 
 RESERVED = frozenset(
     {
@@ -36,29 +39,55 @@ def identifier(text: str, fallback: str = "value") -> str:
 
 
 class Namer:
-    """Gives every value and every named size of a module its identifier, each one once."""
+    """Gives every value and every named size of a module its identifier, each one once in a function.
+
+    What forward computes has one name throughout the module; what another function adds is named in it alone.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._taken: dict[str, int] = {}
         self._nodes: dict[Node, str] = {}
         self._sizes: dict[str, str] = {}
+        self._graph: Graph = plan.schedule.graph
         schedule = plan.schedule
-        self._graph: Graph = schedule.graph
         for leaf in schedule.interface.arguments:
             self._nodes[leaf] = self.fresh(identifier(leaf.attrs["name"], leaf.op.name))
         for name in self._graph.symbols:
             self._sizes[name] = self.fresh(identifier(name, "size"))
-        order = [node for routine in schedule.routines for node in routine.steps]
+        constants = [node for node in toposort(self._graph.outputs) if node.op.name == "const" and node.shape]
+        new_values = self._graph.outputs[schedule.interface.new_values]
+        self._new = dict(zip(new_values, schedule.interface.updates, strict=True))
+        for node in constants:
+            self._nodes[node] = self.fresh(identifier(node.notes.name or "constant"))
+        self._name_seeds(plan)
+        self._name_steps(schedule.forward.steps)
+
+    def within(self, routine: Routine) -> Namer:
+        """The names in a function: forward's, and those of its own steps."""
+        if routine.kind == "forward":
+            return self
+        inner = copy(self)
+        inner._taken, inner._nodes = dict(self._taken), dict(self._nodes)
+        inner._name_steps(routine.steps)
+        return inner
+
+    def _name_steps(self, order: Sequence[Node]) -> None:
+        for node in order:
+            if node in self._new and not node.notes.explicit and node not in self._nodes:
+                self._nodes[node] = self.fresh(f"new_{self._nodes[self._new[node]]}")
         self._name_users(order)
+        self._name_cotangents(order)
+        for node in order:
+            if node not in self._nodes:
+                self._nodes[node] = self.fresh(self._own_base(node))
+
+    def _name_seeds(self, plan: Plan) -> None:
+        schedule = plan.schedule
         outputs = schedule.interface.structure
         for seed in schedule.interface.seeds:
             output = self._graph.outputs[seed.output]
             label = outputs.keys[seed.output] if outputs.keys else self._base(output)
             self._nodes[seed.cotangent] = self.fresh(f"d_{identifier(label)}")
-        self._name_cotangents(order)
-        for node in order:
-            if node not in self._nodes:
-                self._nodes[node] = self.fresh(self._own_base(node))
 
     def fresh(self, base: str) -> str:
         """`base`, with a number if it is taken."""
@@ -111,7 +140,7 @@ class Namer:
             forward, index = chain[0].forward, chain[0].index
             towards = forward if index is None else forward.inputs[index]
             return f"d_{self._base(towards)}_{noun}"[:_LONGEST]
-        if node.op.name == "matmul":
+        if node.op.name in ("matmul", "add"):
             pair = "_".join(self._nodes.get(part, "") for part in node.inputs)
             if all(part in self._nodes for part in node.inputs) and len(pair) <= 16:
                 return pair if pair not in RESERVED else noun

@@ -30,11 +30,15 @@ class Writer:
 
     def __init__(self, plan: Plan, names: Namer, constants: dict[Node, str]) -> None:
         self.plan = plan
-        self.names = names
+        self._module_names = self.names = names
         self.constants = constants
         """Array constants and what they are called in the module."""
         self.graph = plan.schedule.graph
         self._first_reader = {part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs}
+
+    def enter(self, routine: PlannedRoutine) -> None:
+        """From here on, names are those of this function."""
+        self.names = self._module_names.within(routine.routine)
 
     def size(self, size: Size) -> Form:
         text = dim.spell(size, self.names.size)
@@ -76,7 +80,7 @@ class Writer:
             return True
         dtype = node.inputs[at].dtype
         return node.op.elementwise and any(
-            other.dtype == dtype and not self._is_number(other)
+            other.dtype == dtype and (index > at or not self._is_number(other))  # of numbers alone, the last settles it
             for index, other in enumerate(node.inputs)
             if index != at
         )
@@ -114,10 +118,10 @@ class Writer:
             case "accumulate":
                 return f"{'sum:':<10} {name} is used more than once"
             case "spread":
-                return f"{'spread:':<10} written out in the shape of {name}"
+                return f"{'spread:':<10} written out as {name}"
             case "zero":
                 return f"{'zero:':<10} no gradient reaches {name}"
-        return f"{'seed:':<10} the gradient of {name} by itself"
+        return f"{'seed:':<10} d {name} / d {name}"
 
     def reader_of(self, node: Node) -> Node:
         """The forward op that reads a node first; the node itself if none does."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
 from graphgrad.core.structure import Structure
+from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import identifier
 from graphgrad.emit.numpy import Writer, dtype_text, key_text, return_tuple
 from graphgrad.emit.source import Comment, Line
@@ -116,58 +117,27 @@ def _is_named(size: object, name: str) -> bool:
 
 def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
     """The heading of each step: its layer, and its phase where a function has several."""
-    schedule = writer.plan.schedule
-    several = routine.kind == "step" or len({schedule.phases[node] for node in routine.steps}) > 1
-    layers = {node: "/".join(_layer(writer, node)) for node in routine.steps}
-    if not any(layers.values()) and not several:
-        return {}
-    unnamed = _last_name(writer, routine, layers)
+    phases = writer.plan.schedule.phases
+    several = routine.kind == "step" or len({phases[node] for node in routine.steps}) > 1
+    layers = layer_names(writer.graph, routine.steps, writer.reader_of)
     titles: dict[Node, tuple[str, ...]] = {}
     for node in routine.steps:
-        layer = layers[node] or unnamed.get(node, "")
-        phase = schedule.phases[node]
-        parts = [*((phase,) if several else ()), *((_clean(layer),) if layer and phase != "update" else ())]
-        titles[node] = tuple(parts)
+        phase, layer = phases[node], _clean(layers[node])
+        titles[node] = (*((phase,) if several else ()), *((layer,) if layer and phase != "update" else ()))
     return titles
 
 
 def _clean(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]
-
-
-def _layer(writer: Writer, node: Node) -> tuple[str, ...]:
-    origins = writer.graph.origins.get(node)
-    if not origins:
-        return node.scope
-    forward = origins[0].forward
-    return (writer.reader_of(forward) if is_free(forward) else forward).scope
-
-
-def _last_name(writer: Writer, routine: Routine, layers: dict[Node, str]) -> dict[Node, str]:
-    """For steps in no layer, the name of the last named one of their run: what they lead to."""
-    found: dict[Node, str] = {}
-    run: list[Node] = []
-
-    def close() -> None:
-        own = [node for node in run if node.notes.name is not None and node not in writer.graph.origins]
-        forwards = [writer.graph.origins[node][0].forward for node in run if node in writer.graph.origins]
-        named = [node.name for node in [*own, *forwards[:1]] if node.name]
-        found.update(dict.fromkeys(run, named[-1] if own else (named[0] if named else "")))
-        run.clear()
-
-    for node in routine.steps:
-        if layers[node]:
-            close()
-        else:
-            run.append(node)
-    close()
-    return found
+    """User's text on one line of a comment or docstring."""
+    shown = "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 # ---- forward and backward -----------------------------------------------------------------------------------------------
 
 
 def _forward(writer: Writer, planned: PlannedRoutine) -> Function:
+    writer.enter(planned)
     interface = writer.plan.schedule.interface
     lines = body(writer, planned, interface.arguments)
     outputs = display(interface.structure, _given(writer, planned))
@@ -253,6 +223,7 @@ def _dispatch(calls: Sequence[tuple[str, str]]) -> list[Line]:
 
 
 def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]:
+    writer.enter(planned)
     schedule = writer.plan.schedule
     interface = schedule.interface
     seed = planned.routine.seed
@@ -264,7 +235,7 @@ def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]
     if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
         value = f"{dtype_text(leaf.dtype)}({cotangent})" if leaf.shape == () else cotangent
         name = _called(writer, schedule.graph.outputs[seed.output])
-        lines.append(Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} the gradient by {name} itself"), (leaf,)))
+        lines.append(Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,)))
     lines += body(writer, planned, arrays)
     lines.append(Line(f"return {dict_text(interface.keys, _given(writer, planned))}"))
     return lines
@@ -285,6 +256,7 @@ def _fused(writer: Writer) -> Function:
 
 
 def _step(writer: Writer, planned: PlannedRoutine) -> Function:
+    writer.enter(planned)
     interface = writer.plan.schedule.interface
     lines = body(writer, planned, interface.arguments)
     results = _given(writer, planned)

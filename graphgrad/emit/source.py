@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -61,7 +61,11 @@ class Source:
 
 
 def lay_out(lines: Sequence[Line], indent: str = "    ") -> list[str]:
-    """The lines as text, with the comments in one column."""
+    """The lines as text, with the comments in one column; a comment that repeats the one above it is left out."""
+    lines = [
+        replace(line, comment=None) if line.comment and at and line.comment == lines[at - 1].comment else line
+        for at, line in enumerate(lines)
+    ]
     codes = [len(line.code) for line in lines if line.comment and len(line.code) <= _WIDEST_CODE]
     column = max(codes, default=0) + 2
     texts = [len(line.comment.text) for line in lines if line.comment and line.comment.place]
@@ -77,7 +81,7 @@ def _one(line: Line, indent: str, column: int, text_width: int) -> str:
     if line.comment is None:
         return wrap(indent + line.code)
     comment = _comment(line.comment, text_width)
-    full = f"{indent}{line.code:<{column}}# {comment}".rstrip()
+    full = f"{indent}{line.code:<{max(column, len(line.code) + 2)}}# {comment}".rstrip()
     if len(full) <= WIDTH:
         return full
     return f"{indent}# {comment}"[:WIDTH].rstrip() + "\n" + wrap(indent + line.code)

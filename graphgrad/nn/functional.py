@@ -6,14 +6,14 @@ import numpy as np
 
 from graphgrad.core.errors import DTypeError, InvalidValueError, ShapeError
 from graphgrad.core.node import Node
-from graphgrad.core.provenance import composite
+from graphgrad.core.provenance import composite, suggest
 from graphgrad.core.spec import shape_text
 from graphgrad.ops.arithmetic import maximum, negative, square, subtract
 from graphgrad.ops.compare import equal, where
 from graphgrad.ops.convert import stop_gradient
 from graphgrad.ops.elementary import exp, log, sigmoid
 from graphgrad.ops.leaf import Operand, as_node, const
-from graphgrad.ops.movement import expand_dims, normal_axis, reshape
+from graphgrad.ops.movement import expand_dims, normal_axis
 from graphgrad.ops.reduce import max as largest
 from graphgrad.ops.reduce import mean, sum
 
@@ -38,8 +38,19 @@ def softmax(x: Operand, axis: int = -1) -> Node:
     (Dim('batch'), 10)
     """
     node = as_node(x)
-    exps = exp(subtract(node, stop_gradient(largest(node, axis, keepdims=True))))
-    return exps / sum(exps, axis, keepdims=True)
+    exps = _called("exps", exp(_shifted(node, axis)))
+    return exps / _called("sum_exps", sum(exps, axis, keepdims=True))
+
+
+def _called(name: str, node: Node) -> Node:
+    """A name for emitted code, where the user gave none."""
+    suggest(node.notes, name)
+    return node
+
+
+def _shifted(node: Node, axis: int) -> Node:
+    """What the largest along the axis is subtracted from: nothing above 0, so nothing overflows."""
+    return _called("shifted", subtract(node, stop_gradient(_called("highest", largest(node, axis, keepdims=True)))))
 
 
 @composite
@@ -50,8 +61,9 @@ def log_softmax(x: Operand, axis: int = -1) -> Node:
     (Dim('batch'), 10)
     """
     node = as_node(x)
-    shifted = subtract(node, stop_gradient(largest(node, axis, keepdims=True)))
-    return shifted - log(sum(exp(shifted), axis, keepdims=True))
+    shifted = _shifted(node, axis)
+    sum_exps = _called("sum_exps", sum(_called("exps", exp(shifted)), axis, keepdims=True))
+    return shifted - _called("log_sum", log(sum_exps))
 
 
 def _reduced(losses: Node, reduction: str) -> Node:
@@ -123,13 +135,14 @@ def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: st
             f"not {shape_text(wanted.shape)}",
             saw=[logits.describe(), wanted.describe()],
         )
-    log_p = log_softmax(logits, at)
+    log_p = _called("log_p", log_softmax(logits, at))
     if wanted.dtype.kind == "f":
-        return _reduced(negative(sum(wanted * log_p, at)), reduction)
+        weighted = _called("weighted", sum(_called("terms", wanted * log_p), at))
+        return _reduced(_called("losses", negative(weighted)), reduction)
     classes = logits.shape[at]
     if not isinstance(classes, int):
         raise InvalidValueError("cross_entropy: the number of classes must be fixed", saw=[logits.describe()])
-    later = (1,) * (logits.ndim - 1 - at)
-    numbers = reshape(const(np.arange(classes, dtype=wanted.dtype)), (classes, *later))
-    chosen = where(equal(expand_dims(wanted, at), numbers), log_p, 0)
-    return _reduced(negative(sum(chosen, at)), reduction)
+    numbers = np.arange(classes, dtype=wanted.dtype).reshape((classes,) + (1,) * (logits.ndim - 1 - at))
+    is_label = _called("is_label", equal(expand_dims(wanted, at), _called("classes", const(numbers))))
+    chosen = _called("chosen", where(is_label, log_p, 0))
+    return _reduced(_called("losses", negative(_called("picked", sum(chosen, at)))), reduction)

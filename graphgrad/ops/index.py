@@ -14,7 +14,7 @@ from graphgrad.core.form import ATOM, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
-from graphgrad.core.spec import Shape, Spec
+from graphgrad.core.spec import Shape, Spec, as_shape
 from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.movement import expand_dims, reshape
 
@@ -187,8 +187,10 @@ def index_roles(shape: Shape, index: Index) -> tuple[AxisRole, ...]:
 
 
 def _index_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    for index in (0, -1, (slice(None), 1), (slice(1, None), slice(None, None, 2)), (..., 0),
-                  (None, slice(0, 2)), slice(None, None, -1), (slice(4, 0, -2), slice(-2, None)), (slice(2, 2),), ()):  # fmt: skip
+    for index in (
+        0, -1, (slice(None), 1), (slice(1, None), slice(None, None, 2)), (..., 0), (None, slice(0, 2)),
+        slice(None, None, -1), (slice(4, 0, -2), slice(-2, None)), (slice(2, 2),), (),
+    ):  # fmt: skip
         yield Sample((rng.normal(size=(5, 4)),), {"index": index})
     yield Sample((np.asarray(rng.normal()),), {"index": None})
 
@@ -227,8 +229,8 @@ def _back_in_place(g: Node, y: Node, x: Node, index: Index) -> Node:
 def index(x: Operand, index: Any) -> Node:
     """``x[index]``: ints, slices with steps, None and ``...``, as NumPy has them.
 
-    Of a symbolic size, ``x[1:]`` has one less, and ``x[::2]`` a derived size; a slice must start within the
-    array.
+    The gradient flows back into its place, among zeros. Of a symbolic size, ``x[1:]`` has one less, and
+    ``x[::2]`` a derived size; a slice must start within the array.
 
     >>> x = gg.input("x", ("batch", 3))
     >>> x[1:, 0].shape, x[::2].shape
@@ -303,7 +305,8 @@ def place(x: Operand, shape: Any, index: Any) -> Node:
     >>> gg.place(gg.input("g", (3,)), (2, 3), 0).shape
     (2, 3)
     """
-    return apply("place", as_node(x), shape=tuple(shape), index=normal_index(index, tuple(shape)))
+    wanted = as_shape(shape)
+    return apply("place", as_node(x), shape=wanted, index=normal_index(index, wanted))
 
 
 def _len(x: Node) -> int:

@@ -96,7 +96,7 @@ def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
     cost=_no_flops,
 )
 def reshape(x: Operand, shape: Any) -> Node:
-    """The same elements in another shape, in C order; one size may be -1.
+    """The same elements in another shape, in C order; one size may be -1. So is the gradient.
 
     >>> x = gg.input("x", ("batch", 4, 4))
     >>> gg.reshape(x, (x.shape[0], -1)).shape, gg.reshape(x, -1).shape
@@ -177,7 +177,7 @@ def _transpose_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     cost=_no_flops,
 )
 def transpose(x: Operand, axes: Sequence[int] | None = None) -> Node:
-    """The axes in another order; reversed by default.
+    """The axes in another order; reversed by default. The gradient gets them back in their old order.
 
     >>> gg.transpose(gg.input("x", ("batch", 3, 4)), (0, 2, 1)).shape
     (Dim('batch'), 4, 3)
@@ -320,7 +320,7 @@ def _expand_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     cost=_no_flops,
 )
 def expand_dims(x: Operand, axis: int | Sequence[int]) -> Node:
-    """x with axes of size 1 put in, at these positions of the result.
+    """x with axes of size 1 put in, at these positions of the result. The gradient loses them again.
 
     >>> gg.expand_dims(gg.input("y", ("batch",)), 1).shape
     (Dim('batch'), 1)
@@ -377,7 +377,7 @@ def _squeeze_samples(rng: np.random.Generator) -> Iterator[Sample]:
     cost=_no_flops,
 )
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
-    """x without axes of size 1: these, or all that are known to be 1.
+    """x without axes of size 1: these, or all that are known to be 1. The gradient gets them back.
 
     >>> gg.squeeze(gg.input("x", ("batch", 1))).shape
     (Dim('batch'),)

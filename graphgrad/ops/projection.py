@@ -37,6 +37,7 @@ def _no_spec(*specs: Spec, which: int) -> Spec:
     noun="result",
     operands=("x",),
     light=True,
+    lazy=True,
     view=True,
     cost=lambda inputs, result: 0,
 )

@@ -103,9 +103,10 @@ def _sum_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 def over(g: Node, axes: tuple[int, ...], keepdims: bool, ndim: int) -> Node:
     """The cotangent of a reduction, ready to broadcast over the axes that were reduced."""
-    if keepdims or axes == tuple(range(len(axes))):  # leading axes line up by themselves
+    if keepdims or g.ndim == 0 or axes == tuple(range(len(axes))):  # leading axes line up by themselves
         return g
-    return expand_dims(g, axes)
+    missing = ndim - len(axes) - g.ndim  # a cotangent that still has to be broadcast may lack leading axes
+    return expand_dims(expand_dims(g, tuple(range(missing))), axes)
 
 
 def _count(x: Node, axes: tuple[int, ...]) -> Size:
@@ -163,6 +164,7 @@ def _arguments(x: Operand, axis: Axis, keepdims: bool) -> tuple[Node, dict[str, 
     samples=_sum_samples,
     errors=_FAULTS,
     rule={"x": "G to each summand"},
+    lazy=True,
     noun="total",
     operands=("x",),
     cost=lambda inputs, result: inputs[0].size,
@@ -189,6 +191,7 @@ def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     samples=_samples,
     errors=_FAULTS,
     rule={"x": "each element's share, G / n"},
+    lazy=True,
     noun="average",
     operands=("x",),
     cost=lambda inputs, result: inputs[0].size,

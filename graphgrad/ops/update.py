@@ -76,6 +76,8 @@ def _with_hole(g: Node, y: Node, x: Node, v: Node, index: Index) -> Node:
 def update(x: Operand, v: Operand, index: Any) -> Node:
     """x with ``x[index]`` replaced by v, as a new array; v is broadcast. Also ``gg.at(x, index).set(v)``.
 
+    The gradient at that place goes to v, the rest to x.
+
     >>> gg.update(gg.input("x", (3,)), 0, slice(1, None)).shape
     (3,)
     """

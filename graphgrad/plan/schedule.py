@@ -61,7 +61,7 @@ def is_free(node: Node) -> bool:
 
 def schedule(graph: Graph, interface: Interface) -> Schedule:
     """Put the nodes of a graph in order, function by function."""
-    phases = _phases(graph)
+    phases = _phases(graph, graph.outputs[interface.outputs])
     order = _order(graph, phases)
     outputs = graph.outputs[interface.outputs]
     forward = _routine("forward", outputs, order, ())
@@ -89,13 +89,17 @@ def _routine(
     return Routine(kind, tuple(sorted(needed, key=order.__getitem__)), tuple(results), seed)
 
 
-def _phases(graph: Graph) -> dict[Node, Phase]:
-    """Which part of the story each node belongs to."""
+def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
+    """Which part of the story each node belongs to: the model, its gradients, or what is made of them."""
     phases: dict[Node, Phase] = {}
+    told = set(toposort(outputs))
+    for node in reversed(graph.nodes):  # what a gradient reads belongs to the model, wanted as an output or not
+        if node in graph.origins or node in told:
+            told.update(node.inputs)
     for node in graph.nodes:
         if node in graph.origins and not is_free(node):
             phases[node] = "backward"
-        elif any(phases[part] != "forward" for part in node.inputs):
+        elif not is_free(node) and (node not in told or any(phases[part] != "forward" for part in node.inputs)):
             phases[node] = "update"
         else:
             phases[node] = "forward"
