@@ -4,6 +4,7 @@ python -m benchmarks.compile_time
 """
 
 import gc
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -16,16 +17,28 @@ from examples.lesson8 import lesson8
 from graphgrad import pipeline
 
 CHAINS = (12_500, 25_000, 50_000)
-IMPORT = (
-    "import time, numpy; start = time.perf_counter(); import graphgrad; print(time.perf_counter() - start)"
-)
+RIVALS = ("torch", "jax", "pytensor")
+
+
+def seconds_alone(before, timed, repeat):
+    """The median time of a statement in new processes, after another statement."""
+    code = f"import time; {before}; start = time.perf_counter(); {timed}; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(repeat)]
+    return statistics.median(float(run.stdout.split()[-1]) for run in runs)
 
 
 def import_seconds(repeat=9):
-    """What `import graphgrad` adds to `import numpy`, each time in a new process."""
-    command = [sys.executable, "-c", IMPORT]
-    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(repeat)]
-    return statistics.median(float(run.stdout) for run in runs)
+    """What `import graphgrad` adds to `import numpy`."""
+    return seconds_alone("import numpy", "import graphgrad", repeat)
+
+
+def first_result_seconds(name, repeat=3):
+    """From `import numpy` to the first loss and gradients of lesson 8: import, build, compile, call."""
+    contender = f"{name}_contender"
+    before = f"from benchmarks.lesson8 import {contender}, sample; arrays = sample(64)"
+    rest = seconds_alone(before, f"{contender}(arrays)()", repeat)
+    return rest + (import_seconds(repeat) if name == "graphgrad" else 0)
 
 
 def lesson8_seconds(repeat=15):
@@ -47,7 +60,9 @@ def timed_stages(times):
         for name, value in vars(pipeline).items()
         if callable(value) and getattr(value, "__module__", "").startswith("graphgrad.")
     ]
-    kept = {name: getattr(pipeline, name) for name in stages if name not in ("compile", "finish", "check_options")}
+    kept = {
+        name: getattr(pipeline, name) for name in stages if name not in ("compile", "finish", "check_options")
+    }
 
     def timed(name, stage):
         def call(*args, **kwargs):
@@ -88,6 +103,12 @@ def main():
     numbers = {"import": import_seconds(), "lesson8": lesson8_seconds()}
     print(f"  import graphgrad, beyond numpy  {1e3 * numbers['import']:7.0f} ms")
     print(f"  lesson 8, defined and compiled  {1e3 * numbers['lesson8']:7.1f} ms")
+
+    print("  lesson 8, from importing to the first gradients, for 64 rows")
+    numbers["first result"] = {}
+    for name in ("graphgrad", *filter(importlib.util.find_spec, RIVALS)):
+        numbers["first result"][name] = first_result_seconds(name)
+        print(f"    {name:<29} {1e3 * numbers['first result'][name]:7.0f} ms")
 
     print(f"\n  a chain of ops, in seconds{'':<8}" + "".join(f"{ops:>10,}" for ops in CHAINS))
     chains = [chain_seconds(ops) for ops in CHAINS]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphgrad.autodiff.joint import differentiate
+from graphgrad.core.collector import collector_paused
 from graphgrad.core.graph import Graph
 from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
@@ -68,15 +69,17 @@ def compile(
     (array(3., dtype=float32), {'x': array([2., 2., 2.], dtype=float32)})
     """
     check_options(target, level, memory_limit, threads)
-    defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
-    joint = differentiate(defined, interface, allow_unused)
+    with collector_paused():
+        defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
+        joint = differentiate(defined, interface, allow_unused)
     stages = (("define", defined), ("differentiate", joint)) if trace else ()
     return finish(joint, interface, stages)
 
 
 def finish(graph: Graph, interface: Interface, stages: Sequence[tuple[str, Graph]] = ()) -> Compiled:
     """From a whole graph to something that runs."""
-    scheduled = schedule(graph, interface)
-    plan = plan_memory(scheduled)
-    source = emit(plan)
-    return Compiled(plan, source, stages)
+    with collector_paused():
+        scheduled = schedule(graph, interface)
+        plan = plan_memory(scheduled)
+        source = emit(plan)
+        return Compiled(plan, source, stages)

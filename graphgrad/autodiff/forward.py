@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from graphgrad.autodiff.reverse import check_differentiable, is_float, zeros_like
 from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError, VerificationError
@@ -13,6 +14,10 @@ from graphgrad.core.spec import broadcast
 from graphgrad.core.traverse import toposort
 from graphgrad.ops.arithmetic import add
 from graphgrad.ops.movement import broadcast_to
+from graphgrad.ops.projection import PROJECTION, results
+
+Tangents: TypeAlias = "tuple[Node | None, ...]"
+"""One for each result; None where there is none."""
 
 
 def push_forward(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> tuple[Node | None, ...]:
@@ -21,54 +26,76 @@ def push_forward(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> tupl
     Linear in the graph; no recursion.
     """
     found: dict[Node, Node] = dict(tangents)
+    parts: dict[Node, Tangents] = {}  # of nodes with several results
     with recording("off"):
         for node in toposort(outputs):
-            if node in found or not is_float(node) or len(node.specs) != 1:
+            if node in found or not is_float(node):
                 continue
-            own = tuple(found.get(part) for part in node.inputs)
-            if any(tangent is not None for tangent in own):
-                tangent = _tangent(node, own)
-                if tangent is not None:
-                    found[node] = tangent
+            if node.op.name == PROJECTION:
+                tangent = parts[node.inputs[0]][node.attrs["which"]] if node.inputs[0] in parts else None
+            else:
+                own = tuple(found.get(part) for part in node.inputs)
+                if all(part is None for part in own):
+                    continue
+                tangent, *more = _tangents(node, own)
+                if more:
+                    parts[node] = (tangent, *more)
+                    continue
+            if tangent is not None:
+                found[node] = tangent
     return tuple(found.get(node) for node in outputs)
 
 
-def _tangent(node: Node, own: tuple[Node | None, ...]) -> Node | None:
+def _tangents(node: Node, own: Tangents) -> Tangents:
+    """The tangents of a node's results."""
     op = node.op
+    totals: list[Node | None] = [None] * len(node.specs)
     if isinstance(op.jvp, NotDifferentiable):
-        return None
+        return tuple(totals)
     if op.jvp == "linear":
         full = tuple(
             zeros_like(part) if tangent is None else tangent
             for part, tangent in zip(node.inputs, own, strict=True)
         )
-        return op(*full, **node.attrs)
-    total: Node | None = None
+        return _results(op(*full, **node.attrs))
     for index, tangent in enumerate(own):
         if tangent is None:
             continue
-        term = _term(node, index, tangent)
-        if term is not None:
-            total = term if total is None else add(total, term)
-    if total is None:
-        return None
-    if broadcast([total.shape, node.shape]) != node.shape or total.dtype != node.dtype:
-        raise VerificationError(
-            f"the JVP of {op.name} gives {total.spec} for a result {node.spec}", site=node.notes.site
-        )
-    return broadcast_to(total, node.shape)
+        for at, term in enumerate(_terms(node, index, tangent)):
+            total = totals[at]
+            if term is not None:
+                totals[at] = term if total is None else add(total, term)
+    return tuple(_full(node, at, total) for at, total in enumerate(totals))
 
 
-def _term(node: Node, index: int, tangent: Node) -> Node | None:
-    """What the tangent of one input contributes."""
+def _results(node: Node) -> tuple[Node, ...]:
+    return (node,) if len(node.specs) == 1 else results(node)
+
+
+def _terms(node: Node, index: int, tangent: Node) -> Tangents:
+    """What the tangent of one input contributes to that of each result."""
     op = node.op
     if op.jvp == "diagonal":
-        return op.pull_back(index, tangent, node)
+        return (op.pull_back(index, tangent, node),)
     if op.jvp == "multilinear":
-        return op(*(tangent if at == index else part for at, part in enumerate(node.inputs)), **node.attrs)
-    if isinstance(op.jvp, Mapping):
-        return op.jvp[op.operand_name(index)](tangent, node, *node.inputs, **node.attrs)
-    return None
+        replaced = (tangent if at == index else part for at, part in enumerate(node.inputs))
+        return _results(op(*replaced, **node.attrs))
+    if isinstance(op.jvp, Mapping) and op.operand_name(index) in op.jvp:
+        made = op.jvp[op.operand_name(index)](tangent, node, *node.inputs, **node.attrs)
+        return made if isinstance(made, tuple) else (made,)
+    return ()
+
+
+def _full(node: Node, at: int, total: Node | None) -> Node | None:
+    """A tangent written out in its result's shape."""
+    if total is None:
+        return None
+    spec = node.specs[at]
+    if broadcast([total.shape, spec.shape]) != spec.shape or total.dtype != spec.dtype:
+        raise VerificationError(
+            f"the JVP of {node.op.name} gives {total.spec} for a result {spec}", site=node.notes.site
+        )
+    return broadcast_to(total, spec.shape)
 
 
 def jvp(output: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node:

@@ -25,7 +25,9 @@ def differentiate(graph: Graph, interface: Interface, allow_unused: bool) -> Gra
         for seed in interface.seeds:
             gradients += _gradients(outputs[seed.output], seed.cotangent, interface, allow_unused, origins)
         again: tuple[Node, ...] = ()
-        if interface.updates:  # for step, from the same seed that `grad` uses, so that it shares what updates computed
+        if (
+            interface.updates
+        ):  # for step, from the same seed that `grad` uses, so that it shares what updates computed
             first = outputs[interface.seeds[0].output]
             one = const(1, first.dtype) if first.shape == () else interface.seeds[0].cotangent
             again = _gradients(first, one, interface, allow_unused, origins)
@@ -33,7 +35,11 @@ def differentiate(graph: Graph, interface: Interface, allow_unused: bool) -> Gra
 
 
 def _gradients(
-    output: Node, seed: Node, interface: Interface, allow_unused: bool, origins: dict[Node, tuple[Origin, ...]]
+    output: Node,
+    seed: Node,
+    interface: Interface,
+    allow_unused: bool,
+    origins: dict[Node, tuple[Origin, ...]],
 ) -> tuple[Node, ...]:
     wrt = interface.wrt or ()
     pulled = pull_back({output: seed}, wrt)

@@ -84,7 +84,7 @@ class Op:
     jvp: Mapping[str, Vjp] | Literal["diagonal", "linear", "multilinear"] | NotDifferentiable
     """By operand's name, ``jvp(t, y, *inputs, **attrs)``, contributions added up; or "diagonal": the VJP's
     formula is the JVP's too; "linear": the op of the tangents; "multilinear": the op with one input replaced
-    by its tangent."""
+    by its tangent. An op of several results gives a tuple, None where a result does not depend on the input."""
     samples: Callable[[np.random.Generator], Iterator[Sample]]
     errors: Sequence[Fault]
     rule: Mapping[str, str]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from graphgrad.core.dim import Size, add, evaluate, symbols
+from graphgrad.core.dim import Size, add, evaluate, multiply, symbols
 from graphgrad.core.errors import ArgumentError, InvalidValueError
 from graphgrad.core.node import Node
+from graphgrad.core.spec import Spec
 from graphgrad.plan.alias import base
-from graphgrad.plan.schedule import Routine, is_free
+from graphgrad.plan.schedule import is_free
 
 _REFERENCE = 1_000_000
 """The size that formulas are compared at, to say which moment is the peak."""
@@ -60,44 +62,66 @@ def bytes_text(size: Size) -> str:
     return f"{size} B"
 
 
+def owned(node: Node) -> tuple[Spec, ...]:
+    """The specs of a node's own arrays; none for a view."""
+    return () if node.op.view or is_free(node) else node.specs
+
+
 def nbytes(node: Node) -> Size:
     """What a node's own arrays take; nothing for a view."""
-    if node.op.view or is_free(node):
-        return 0
-    total: Size = 0
-    for spec in node.specs:
-        total = add(total, spec.nbytes)
-    return total
+    return _sum(Counter(owned(node)))
 
 
 def total_bytes(nodes: Iterable[Node]) -> Size:
     """The bytes of several arrays, each counted once."""
+    return _sum(Counter(node.spec for node in dict.fromkeys(nodes)))
+
+
+def _sum(specs: Counter[Spec]) -> Size:
     total: Size = 0
-    for node in dict.fromkeys(nodes):
-        total = add(total, node.spec.nbytes)
+    for spec, count in specs.items():
+        total = add(total, multiply(spec.nbytes, count))
+    return total
+
+
+def _roughly(specs: Iterable[Spec], known: dict[Spec, int]) -> int:
+    """Bytes where every symbolic size is large, to compare moments by."""
+    total = 0
+    for spec in specs:
+        if spec not in known:
+            known[spec] = evaluate(spec.nbytes, dict.fromkeys(symbols(spec.nbytes), _REFERENCE))
+        total += known[spec]
     return total
 
 
 def allocated(
-    routine: Routine, statements: Mapping[Node, Sequence[Node]], held: Size, copied: Sequence[Node]
+    statements: Mapping[Node, Sequence[Node]], held: Sequence[Spec], copied: Sequence[Node]
 ) -> Size:
     """The most a routine holds at one time, `held` from the start: its variables live until it returns."""
-    live = peak = held
-    for nodes in statements.values():
-        own = [nbytes(node) for node in nodes]
-        moment = live
-        for size in own:
-            moment = add(moment, size)
-        peak = larger(peak, moment)
-        live = add(live, own[-1])
-    for node in copied:
-        live = add(live, node.spec.nbytes)
-    return larger(peak, live)
+    known: dict[Spec, int] = {}
+    moments = [[spec for node in nodes for spec in owned(node)] for nodes in statements.values()]
+    own = [owned(node) for node in statements]
+    moments.append([node.spec for node in copied])
+    live = highest = 0
+    at = len(own)
+    for number, moment in enumerate(moments):
+        now = live + _roughly(moment, known)
+        if now > highest:
+            highest, at = now, number
+        if number < len(own):
+            live += _roughly(own[number], known)
+    before = Counter(spec for specs in own[:at] for spec in specs)
+    return _sum(before + Counter(moments[at]) + Counter(held))
+
+
+def kept(residuals: Iterable[Node]) -> list[Node]:
+    """What residuals hold beyond the arguments: the nodes whose memory they lie in."""
+    return list(dict.fromkeys(owner for owner in map(base, residuals) if not is_free(owner)))
 
 
 def kept_bytes(residuals: Iterable[Node]) -> Size:
     """What residuals take beyond the arguments."""
-    return total_bytes(owner for owner in map(base, residuals) if not is_free(owner))
+    return total_bytes(kept(residuals))
 
 
 def larger(a: Size, b: Size) -> Size:

@@ -9,7 +9,7 @@ from graphgrad.core.dim import Size, add, multiply
 from graphgrad.core.node import Node
 from graphgrad.plan.alias import copies
 from graphgrad.plan.inline import inlined, written_with
-from graphgrad.plan.memory import Memory, allocated, kept_bytes, larger, total_bytes
+from graphgrad.plan.memory import Memory, allocated, kept, kept_bytes, larger, total_bytes
 from graphgrad.plan.schedule import Routine, Schedule
 
 
@@ -57,14 +57,15 @@ def _memory(schedule: Schedule, planned: Sequence[PlannedRoutine]) -> Memory:
     interface = schedule.interface
     arguments = total_bytes(leaf for leaf in interface.arguments if leaf.op.name != "rng")
     outputs = _results(schedule.forward.results)
-    peak = allocated(schedule.forward, planned[0].statements, 0, _copied(planned[0]))
+    peak = allocated(planned[0].statements, (), _copied(planned[0]))
     residuals: Size = 0
     results = outputs
     if schedule.backwards:
         residuals = kept_bytes(schedule.residuals)
         first = planned[1]
         results = add(results, _results(first.routine.results))
-        peak = larger(peak, allocated(first.routine, first.statements, add(residuals, outputs), _copied(first)))
+        held = [node.spec for node in (*kept(schedule.residuals), *schedule.forward.results)]
+        peak = larger(peak, allocated(first.statements, held, _copied(first)))
     return Memory(arguments, results, residuals, add(peak, multiply(results, -1)), peak)
 
 

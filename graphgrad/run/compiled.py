@@ -280,10 +280,6 @@ def _initial(leaf: Node, rng: np.random.Generator) -> Array:
 
 def _fallible_sizes(plan: Plan) -> list[Dim]:
     """Sizes that could come out negative: what a slice leaves of a symbolic size."""
-    found: dict[Dim, None] = {}
-    for node in plan.schedule.graph.nodes:
-        for spec in node.specs:
-            for size in spec.shape:
-                if isinstance(size, Dim) and not at_least(size, 0):
-                    found[size] = None
-    return list(found)
+    shapes = dict.fromkeys(spec.shape for node in plan.schedule.graph.nodes for spec in node.specs)
+    sizes = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, Dim))
+    return [size for size in sizes if not at_least(size, 0)]
