@@ -7,7 +7,14 @@ from typing import Any
 
 from graphgrad.autodiff.reverse import check_differentiable
 from graphgrad.core.dim import Dim, symbols
-from graphgrad.core.errors import ArgumentError, DTypeError, InvalidNameError, InvalidValueError, ShapeError, UnsupportedError
+from graphgrad.core.errors import (
+    ArgumentError,
+    DTypeError,
+    InvalidNameError,
+    InvalidValueError,
+    ShapeError,
+    UnsupportedError,
+)
 from graphgrad.core.graph import Graph, collect_origins
 from graphgrad.core.interface import Interface, Seed
 from graphgrad.core.names import check_name
@@ -44,7 +51,15 @@ def define(
     seeds = _seeds(structure, nodes) if wrt is not None else ()
     graph = Graph(leaves, (*nodes, *new_values), collect_origins([*nodes, *new_values]))
     interface = Interface(
-        check_name(name, "a model"), leaves, structure, seeds, by if wrt is not None else None, keys, targets, level, bool(check_nan)
+        check_name(name, "a model"),
+        leaves,
+        structure,
+        seeds,
+        by if wrt is not None else None,
+        keys,
+        targets,
+        level,
+        bool(check_nan),
     )
     _check_sizes(leaves, graph.verify())
     return graph, interface
@@ -59,10 +74,14 @@ def check_options(target: str, level: str, memory_limit: Any, threads: Any) -> N
     if memory_limit is not None:
         raise UnsupportedError("memory_limit needs tiling, which does not exist yet", hint="smaller batches")
     if threads not in (None, 1):
-        raise UnsupportedError("threads needs tiling, which does not exist yet", hint="leave it out: BLAS uses its own threads")
+        raise UnsupportedError(
+            "threads needs tiling, which does not exist yet", hint="leave it out: BLAS uses its own threads"
+        )
 
 
-def _differentiated(wrt: Any, outputs: Sequence[Node], structure: Structure) -> tuple[tuple[str, ...], tuple[Node, ...]]:
+def _differentiated(
+    wrt: Any, outputs: Sequence[Node], structure: Structure
+) -> tuple[tuple[str, ...], tuple[Node, ...]]:
     """What to differentiate by, and what its gradients are called."""
     if wrt is None:
         return (), ()
@@ -99,7 +118,9 @@ def _updates(updates: Mapping[Node, Any]) -> tuple[tuple[Node, ...], tuple[Node,
             raise ShapeError("a new value has its leaf's shape", saw=[leaf.describe(), value.describe()])
         if value.dtype != leaf.dtype:
             raise DTypeError(
-                "a new value has its leaf's dtype", saw=[leaf.describe(), value.describe()], hint="gg.cast(value, leaf.dtype)"
+                "a new value has its leaf's dtype",
+                saw=[leaf.describe(), value.describe()],
+                hint="gg.cast(value, leaf.dtype)",
             )
         values.append(value)
     return tuple(updates), tuple(values)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphgrad.autodiff.guard import Guards
 from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError, VerificationError
 from graphgrad.core.graph import Origin, Origins, Role
 from graphgrad.core.node import Node
@@ -101,6 +102,8 @@ def pull_back(seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> Pullback:
     parts: dict[Node, dict[int, Node]] = {}  # of nodes with several results
     found: dict[Node, Node] = {}
     asked = dict.fromkeys(wrt)
+    guards = Guards.of(order)
+    guards.start(seeds)
 
     def give(node: Node, g: Node, shape: Shape) -> None:
         pending.setdefault(node, _Pending()).add(g, shape, node, marks)
@@ -123,14 +126,16 @@ def pull_back(seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> Pullback:
             if node.op.name == PROJECTION:
                 parts.setdefault(node.inputs[0], {})[node.attrs["which"]] = g
             elif node.inputs and passes_gradient(node):
-                _through(node, g, between, give, marks)
+                _through(node, g, between, give, marks, guards)
     return Pullback(tuple(found.get(node) for node in wrt), marks.origins)
 
 
 Give = Callable[[Node, Node, Shape], None]
 
 
-def _through(node: Node, g: Node, between: Mapping[Node, None], give: Give, marks: _Marks) -> None:
+def _through(
+    node: Node, g: Node, between: Mapping[Node, None], give: Give, marks: _Marks, guards: Guards
+) -> None:
     """Pass a node's cotangent on to its inputs."""
     for index, part in enumerate(node.inputs):
         if part not in between or not is_float(part):
@@ -140,7 +145,9 @@ def _through(node: Node, g: Node, between: Mapping[Node, None], give: Give, mark
             continue
         shape = broadcast([part.shape, node.shape]) if node.op.elementwise else part.shape
         _check_term(node, part, term, shape)
-        give(part, marks.new(term, Origin("chain", node, index)), shape)
+        marks.new(term, Origin("chain", node, index))
+        guards.follow(node, index)
+        give(part, marks.new(guards.mask(node, g, term), Origin("guard", node, index)), shape)
 
 
 def _through_results(

@@ -106,6 +106,9 @@ class Op:
     """Its source names an operand more than once, so an operand is a name and nothing longer."""
     is_expression: bool
     """Its source is an expression; otherwise statements."""
+    singular: bool
+    """Its value or its derivative may be inf or nan for finite inputs, so the branch that `where` did not take is
+    guarded."""
     piecewise_constant: bool
     """Differentiable with gradient zero."""
     is_leaf: bool
@@ -179,7 +182,12 @@ def defop(**fields: Any) -> Callable[[Callable[P, Node | None]], Callable[P, Nod
         name = fields.pop("name", function.__name__)
         signature = inspect.signature(function)
         operands = fields.pop("operands", _operands(signature))
-        full = _defaults() | {"lazy": fields.get("elementwise", False)} | fields | {"name": name, "doc": function.__doc__ or "", "operands": operands}
+        full = (
+            _defaults()
+            | {"lazy": fields.get("elementwise", False)}
+            | fields
+            | {"name": name, "doc": function.__doc__ or "", "operands": operands}
+        )
         _check(full)
         op = Op(**full)
 
@@ -216,6 +224,7 @@ def _defaults() -> dict[str, Any]:
         "light": False,
         "repeats": False,
         "is_expression": True,
+        "singular": False,
         "piecewise_constant": False,
         "is_leaf": False,
         "promote": lambda arguments: tuple(map(bound("as_node"), arguments)),

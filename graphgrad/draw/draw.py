@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphgrad.core.errors import ArgumentError, InvalidValueError, UnsupportedError
 from graphgrad.core.graph import Graph
+from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
 from graphgrad.core.structure import Structure
-from graphgrad.draw.picture import Picture
-from graphgrad.draw.style import Theme
-from graphgrad.draw.tell import tell
 from graphgrad.pipeline import compile
 from graphgrad.run.compiled import Compiled
 
+if TYPE_CHECKING:
+    from graphgrad.draw.picture import Picture
+    from graphgrad.draw.style import Theme
+
+_picture = lazy_import("graphgrad.draw.picture")
+_tell = lazy_import("graphgrad.draw.tell")
 _DETAILS = ("auto", "line")
 
 
@@ -57,17 +61,28 @@ def draw(
     """
     if detail not in _DETAILS:
         raise InvalidValueError(f"detail is one of {', '.join(map(repr, _DETAILS))}, not {detail!r:.60}")
-    for option, given in (("detail='line'", detail == "line"), ("expand", expand), ("fold", fold), ("stage", stage)):
+    for option, given in (
+        ("detail='line'", detail == "line"),
+        ("expand", expand),
+        ("fold", fold),
+        ("stage", stage),
+    ):
         if given:
-            raise UnsupportedError(f"drawing with {option} does not exist yet", hint="a picture without it shows every op")
+            raise UnsupportedError(
+                f"drawing with {option} does not exist yet", hint="a picture without it shows every op"
+            )
     if isinstance(x, Compiled):
         if wrt is not None:
-            raise ArgumentError("a compiled model is drawn with the gradients it was compiled with", hint="gg.compile(..., wrt=...)")
+            raise ArgumentError(
+                "a compiled model is drawn with the gradients it was compiled with",
+                hint="gg.compile(..., wrt=...)",
+            )
         model = x
     else:
         model = _compiled(x, wrt, backward)
-    story = tell(model.plan, model.emitted, title)
-    return Picture(story, theme=theme, backward=backward and model.has_backward, title=title)
+    story = _tell.tell(model.plan, model.emitted, title)
+    picture: Picture = _picture.Picture(story, theme=theme, backward=backward and model.has_backward, title=title)
+    return picture
 
 
 def _compiled(x: Any, wrt: Any, backward: bool) -> Compiled:
@@ -77,7 +92,9 @@ def _compiled(x: Any, wrt: Any, backward: bool) -> Compiled:
     if not outputs:
         raise ArgumentError("there is nothing to draw")
     if wrt is None and backward and outputs[0].shape == () and outputs[0].dtype.kind == "f":
-        params = [leaf for leaf in Graph((), outputs).leaves if leaf.op.name == "param" and leaf.dtype.kind == "f"]
+        params = [
+            leaf for leaf in Graph((), outputs).leaves if leaf.op.name == "param" and leaf.dtype.kind == "f"
+        ]
         wrt = params or None
     name = structure.keys[0] if structure.keys else outputs[0].name
     return compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")

@@ -52,7 +52,11 @@ class _Teller:
         self.interface = plan.schedule.interface
         names = Namer(plan)
         self.names = names.within(plan.schedule.backwards[0]) if plan.schedule.backwards else names
-        shown = [one for one in source.statements if one.function == "forward" or one.function.startswith(("back", "_back"))]
+        shown = [
+            one
+            for one in source.statements
+            if one.function == "forward" or one.function.startswith(("back", "_back"))
+        ]
         first = next((one.function for one in shown if one.function != "forward"), None)
         told = [one for one in shown if one.function in ("forward", first)]
         self.layers = layer_names(self.graph, plan.schedule.forward.steps, lambda node: node)
@@ -89,7 +93,11 @@ class _Teller:
             for origin in origins:
                 if origin.role == "cotangent" and (node in needed or is_free(node)):
                     found[origin.forward] = node
-                if origin.role == "seed" and self.interface.seeds and node is self.interface.seeds[0].cotangent:
+                if (
+                    origin.role == "seed"
+                    and self.interface.seeds
+                    and node is self.interface.seeds[0].cotangent
+                ):
                     found[origin.forward] = node
         return found
 
@@ -139,7 +147,10 @@ def _step(teller: _Teller, card: _Card) -> Step:
 
 def _ordered(teller: _Teller, card: _Card) -> list[Statement]:
     """Accumulation first: it makes the cotangent that the card starts from."""
-    return sorted(card.backward, key=lambda one: teller.graph.origins[one.nodes[-1]][0].role not in ("accumulate", "seed"))
+    return sorted(
+        card.backward,
+        key=lambda one: teller.graph.origins[one.nodes[-1]][0].role not in ("accumulate", "seed"),
+    )
 
 
 def _passes(teller: _Teller, card: _Card, inputs: Sequence[Node]) -> tuple[str, ...]:
@@ -179,7 +190,14 @@ def _rule(teller: _Teller, card: _Card, inputs: Sequence[Node]) -> str:
 
 def pretty(rule: str) -> str:
     """A chain-rule term as a picture shows it: ``∂A = G·Bᵀ``."""
-    for plain, shown in (("dA", "∂A"), ("dB", "∂B"), (".T", "ᵀ"), ("G B", "G·B"), ("ᵀ G", "ᵀ·G"), ("**2", "²")):
+    for plain, shown in (
+        ("dA", "∂A"),
+        ("dB", "∂B"),
+        (".T", "ᵀ"),
+        ("G B", "G·B"),
+        ("ᵀ G", "ᵀ·G"),
+        ("**2", "²"),
+    ):
         rule = rule.replace(plain, shown)
     return rule
 
@@ -202,7 +220,9 @@ def _reads(teller: _Teller, card: _Card) -> tuple[tuple[Kept, ...], tuple[Kept, 
 def _leaves(teller: _Teller) -> list[Node]:
     arrays: dict[Node, None] = {}
     for card in teller.cards.values():
-        arrays.update(dict.fromkeys(part for part in card.inputs if part.op.name == "const" and not _is_number(part)))
+        arrays.update(
+            dict.fromkeys(part for part in card.inputs if part.op.name == "const" and not _is_number(part))
+        )
     return [*teller.interface.arguments, *arrays]
 
 
@@ -250,7 +270,11 @@ def _results(teller: _Teller) -> tuple[Result, ...]:
         label = _label(teller, at)
         seed = None
         if at == 0 and teller.interface.seeds:
-            seed = f"starts from the cotangent of {label}" if teller.interface.needs_cotangent else f"seed ∂{label}/∂{label} = 1"
+            seed = (
+                f"starts from the cotangent of {label}"
+                if teller.interface.needs_cotangent
+                else f"seed ∂{label}/∂{label} = 1"
+            )
         results.setdefault(teller.key(node), Result(teller.key(node), label, seed))
     return tuple(results.values())
 
@@ -273,7 +297,9 @@ def _facts(teller: _Teller, steps: Iterable[Step]) -> tuple[str, ...]:
 
 def shape_words(shape: Shape) -> str:
     """``batch×784``; empty for a scalar."""
-    return "×".join(str(size) if isinstance(size, int) or size.name else f"({_words(size)})" for size in shape)
+    return "×".join(
+        str(size) if isinstance(size, int) or size.name else f"({_words(size)})" for size in shape
+    )
 
 
 def _words(size: Size) -> str:

@@ -33,9 +33,13 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     text: list[str] = [_docstring(writer), "import numpy as np", ""]
     if arrays:
         text[1:1] = ["from pathlib import Path", ""]
-        text += ['_arrays = np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False)']
+        text += ['_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))']
     for node, name in constants.items():
-        text.append(f'{name} = _arrays["{name}"]' if name in arrays else wrap(f"{name} = {array_text(node.attrs['value'])}"))
+        text.append(
+            f'{name} = _arrays["{name}"]'
+            if name in arrays
+            else wrap(f"{name} = {array_text(node.attrs['value'])}")
+        )
     if constants:
         text.append("")
     text.append("# fmt: off")
@@ -90,9 +94,15 @@ def _docstring(writer: Writer) -> str:
     plan = writer.plan
     interface = plan.schedule.interface
     name = identifier(interface.name, "model")
-    title = f"{name}: forward and backward, the chain rule written out." if interface.wrt is not None else f"{name}: forward."
+    title = (
+        f"{name}: forward and backward, the chain rule written out."
+        if interface.wrt is not None
+        else f"{name}: forward."
+    )
     files = dict.fromkeys(
-        node.notes.site.place.rpartition(":")[0] for node in plan.schedule.forward.steps if node.notes.site is not None
+        node.notes.site.place.rpartition(":")[0]
+        for node in plan.schedule.forward.steps
+        if node.notes.site is not None
     )
     made_from = f" from {_safe(next(iter(files)))}" if files else ""
     memory = plan.memory
@@ -151,5 +161,8 @@ def _real_name(writer: Writer, leaf: Node) -> str:
 
 def _safe(text: str) -> str:
     """Text that can stand in a docstring: nothing in it ends the string or escapes."""
-    shown = "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "?" for letter in text)
+    shown = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "?"
+        for letter in text
+    )
     return shown if len(shown) <= 40 else shown[:37] + "..."

@@ -20,6 +20,15 @@ from graphgrad.plan.plan import PlannedRoutine, Plan
 from graphgrad.plan.schedule import is_free
 
 
+_LONGEST_PLACE = 32
+
+
+def clean(text: str, longest: int = 60) -> str:
+    """User's text on one line of a comment or docstring: nothing in it ends the line or the string."""
+    shown = "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in text)
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
+
+
 def dtype_text(dtype: np.dtype[Any]) -> str:
     """``np.float32``."""
     return "np.bool_" if dtype == np.bool_ else f"np.{dtype.name}"
@@ -34,7 +43,9 @@ class Writer:
         self.constants = constants
         """Array constants and what they are called in the module."""
         self.graph = plan.schedule.graph
-        self._first_reader = {part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs}
+        self._first_reader = {
+            part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs
+        }
 
     def enter(self, routine: PlannedRoutine) -> None:
         """From here on, names are those of this function."""
@@ -80,7 +91,8 @@ class Writer:
             return True
         dtype = node.inputs[at].dtype
         return node.op.elementwise and any(
-            other.dtype == dtype and (index > at or not self._is_number(other))  # of numbers alone, the last settles it
+            other.dtype == dtype
+            and (index > at or not self._is_number(other))  # of numbers alone, the last settles it
             for index, other in enumerate(node.inputs)
             if index != at
         )
@@ -103,7 +115,10 @@ class Writer:
         if origins:
             return Comment(self.term(node, origins[0]))
         site = node.notes.site
-        return Comment(site.text, site.place) if site is not None else None
+        if site is None:
+            return None
+        place = site.place if len(site.place) <= _LONGEST_PLACE else "..." + site.place[3 - _LONGEST_PLACE :]
+        return Comment(site.text, place)
 
     def term(self, node: Node, origin: Origin) -> str:
         """The step of the chain rule that a node is, in words."""
@@ -111,7 +126,9 @@ class Writer:
         name = self.called(forward)
         match origin.role:
             case "chain" if origin.index is not None:
-                rule = forward.op.rule.get(forward.op.operand_name(origin.index), "") or forward.op.rule.get("x", "")
+                rule = forward.op.rule.get(forward.op.operand_name(origin.index), "") or forward.op.rule.get(
+                    "x", ""
+                )
                 return f"{forward.op.name + ':':<10} {rule}"
             case "unbroadcast":
                 return f"{self.reader_of(forward).op.name + ':':<10} {name} was broadcast{_over(node)}"
@@ -132,14 +149,14 @@ class Writer:
         try:
             return self.names[node]
         except KeyError:
-            return node.name or node.op.name
+            return clean(node.name or node.op.name)
 
 
 def _over(node: Node) -> str:
     if node.op.name != "sum":
         return ""
     shape = node.inputs[0].shape
-    return " over " + ", ".join(str(shape[axis]) for axis in node.attrs["axes"])
+    return " over " + ", ".join(clean(str(shape[axis])) for axis in node.attrs["axes"])
 
 
 def return_tuple(items: Sequence[str]) -> str:
@@ -156,6 +173,8 @@ def key_text(key: str) -> str:
 
 def array_text(array: np.ndarray[Any, Any]) -> str:
     """A small array as source."""
+    if not array.size:
+        return f"np.zeros({array.shape}, {dtype_text(array.dtype)})"
     listed = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
         listed = _short(array)

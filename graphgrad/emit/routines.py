@@ -9,7 +9,7 @@ from graphgrad.core.node import Node
 from graphgrad.core.structure import Structure
 from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import identifier
-from graphgrad.emit.numpy import Writer, dtype_text, key_text, return_tuple
+from graphgrad.emit.numpy import Writer, clean, dtype_text, key_text, return_tuple
 from graphgrad.emit.source import Comment, Line
 from graphgrad.plan.plan import PlannedRoutine
 from graphgrad.plan.schedule import Routine, is_free, sizes_in
@@ -67,7 +67,11 @@ def output_words(interface: Interface, writer: Writer) -> str:
     names = [_called(writer, node) for node in writer.graph.outputs[interface.outputs]]
     if interface.structure.kind == "one":
         return names[0]
-    return f"a {interface.structure.kind} of {', '.join(names)}" if names else f"an empty {interface.structure.kind}"
+    return (
+        f"a {interface.structure.kind} of {', '.join(names)}"
+        if names
+        else f"an empty {interface.structure.kind}"
+    )
 
 
 def _called(writer: Writer, node: Node) -> str:
@@ -102,7 +106,12 @@ def _sizes(writer: Writer, steps: Sequence[Node], available: Sequence[Node]) -> 
     hidden = writer.plan.schedule.residual_sizes
     lines = []
     for name in sizes_in(steps):
-        found = [(leaf, leaf.shape.index(size)) for leaf in available for size in leaf.shape if _is_named(size, name)]
+        found = [
+            (leaf, leaf.shape.index(size))
+            for leaf in available
+            for size in leaf.shape
+            if _is_named(size, name)
+        ]
         if found:
             leaf, axis = found[0]
             lines.append(Line(f"{writer.names.size(name)} = {writer.names[leaf]}.shape[{axis}]"))
@@ -122,15 +131,9 @@ def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
     layers = layer_names(writer.graph, routine.steps, writer.reader_of)
     titles: dict[Node, tuple[str, ...]] = {}
     for node in routine.steps:
-        phase, layer = phases[node], _clean(layers[node])
+        phase, layer = phases[node], clean(layers[node])
         titles[node] = (*((phase,) if several else ()), *((layer,) if layer and phase != "update" else ()))
     return titles
-
-
-def _clean(text: str) -> str:
-    """User's text on one line of a comment or docstring."""
-    shown = "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in text)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 # ---- forward and backward -----------------------------------------------------------------------------------------------
@@ -168,7 +171,9 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
     if interface.structure.kind == "one":
         default = "" if interface.needs_cotangent else "=1.0"
         name = output_words(interface, writer)
-        doc = f"Return the gradient of cotangent * {name} by each of {', '.join(map(_clean, interface.keys))}."
+        doc = (
+            f"Return the gradient of cotangent * {name} by each of {', '.join(map(clean, interface.keys))}."
+        )
         return [(f"backward(residuals, cotangent{default})", doc, _pull(writer, planned[0], "cotangent"))]
     made: list[Function] = []
     calls = []
@@ -176,7 +181,9 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
         seed = interface.seeds[number]
         label = identifier(_label(writer, interface, seed.output))
         function = f"_backward_from_{label}" if len(planned) > 1 else "_backward_from"
-        doc = f"Return the gradient of cotangent * {label} by each of {', '.join(map(_clean, interface.keys))}."
+        doc = (
+            f"Return the gradient of cotangent * {label} by each of {', '.join(map(clean, interface.keys))}."
+        )
         made.append((f"{function}(residuals, cotangent)", doc, _pull(writer, one, "cotangent")))
         calls.append((function, _part(interface, seed.output)))
     made.append((_dispatch_signature(interface), "Return the gradients; cotangent has the outputs' structure, None is zero.",
@@ -229,13 +236,17 @@ def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]
     seed = planned.routine.seed
     assert seed is not None  # backward routines have one
     names = _residual_names(writer)
-    lines = [Line(f"{return_tuple(names) if len(names) == 1 else ', '.join(names)} = residuals")] if names else []
+    lines = (
+        [Line(f"{return_tuple(names) if len(names) == 1 else ', '.join(names)} = residuals")] if names else []
+    )
     leaf = seed.cotangent
     arrays = [*schedule.residuals, leaf]
     if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
         value = f"{dtype_text(leaf.dtype)}({cotangent})" if leaf.shape == () else cotangent
         name = _called(writer, schedule.graph.outputs[seed.output])
-        lines.append(Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,)))
+        lines.append(
+            Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,))
+        )
     lines += body(writer, planned, arrays)
     lines.append(Line(f"return {dict_text(interface.keys, _given(writer, planned))}"))
     return lines

@@ -6,14 +6,14 @@ from graphgrad.core.dim import symbols
 from graphgrad.core.node import Node
 from graphgrad.emit.numpy import Writer, dtype_text, key_text
 
-_COMMON = '''
+_COMMON = """
     rng = np.random.default_rng(0)
 {sizes}    values = {{
 {values}
     }}
     values.update(arrays)
     exact = {{name: wide(value) for name, value in values.items()}}
-'''
+"""
 
 _FORWARD = '''
 def selfcheck(**arrays):
@@ -68,9 +68,13 @@ def selfcheck(**arrays):
 def selfcheck_text(writer: Writer) -> str:
     """The source of ``selfcheck``."""
     interface = writer.plan.schedule.interface
-    names = dict.fromkeys(name for leaf in interface.arguments for size in leaf.shape for name in symbols(size))
+    names = dict.fromkeys(
+        name for leaf in interface.arguments for size in leaf.shape for name in symbols(size)
+    )
     sizes = "".join(f"    {writer.names.size(name)} = {_size_of(writer, name)}\n" for name in names)
-    values = "\n".join(f'        "{writer.names[leaf]}": {_sample(writer, leaf)},' for leaf in interface.arguments)
+    values = "\n".join(
+        f'        "{writer.names[leaf]}": {_sample(writer, leaf)},' for leaf in interface.arguments
+    )
     common = _COMMON.format(sizes=sizes, values=values).rstrip("\n")
     arguments = set(interface.arguments)
     pairs = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -90,22 +91,46 @@ def _one(line: Line, indent: str, column: int, text_width: int) -> str:
 def _comment(comment: Comment, text_width: int) -> str:
     if not comment.place:
         return comment.text
-    text = comment.text if len(comment.text) <= text_width else comment.text[: max(text_width - 3, 0)] + "..."
+    text = comment.text if len(comment.text) <= text_width else comment.text[: text_width - 3] + "..."
     return f"{text:<{text_width}}  {comment.place}"
 
 
 def wrap(code: str) -> str:
-    """Break a long statement after commas inside its brackets. It holds no strings but dict keys without commas."""
-    if len(code) <= WIDTH or "(" not in code and "[" not in code and "{" not in code:
+    """Break a long statement after commas inside its brackets, never inside a string."""
+    if len(code) <= WIDTH:
         return code
     indent = code[: len(code) - len(code.lstrip())] + "    "
-    lines, current, depth = [], "", 0
-    for piece in code.split(", "):
-        opened = depth > 0
-        if current and opened and len(current) + len(piece) + 3 > WIDTH:
-            lines.append(current + ",")
-            current = indent + piece
-        else:
-            current = f"{current}, {piece}" if current else piece
-        depth += sum(piece.count(mark) for mark in "([{") - sum(piece.count(mark) for mark in ")]}")
+    lines, current, start = [], "", 0
+    for end in (*_breaks(code), len(code)):
+        piece = code[start:end]
+        if current and len(current) + len(piece.rstrip()) > WIDTH:
+            lines.append(current.rstrip())
+            current = indent
+        current += piece
+        start = end
     return "\n".join([*lines, current])
+
+
+def _breaks(code: str) -> Iterator[int]:
+    """Where a statement may go on in the next line: after a comma within brackets."""
+    depth, quote, escaped = 0, "", False
+    for at, letter in enumerate(code):
+        if quote:
+            if not escaped and letter == quote:
+                quote = ""
+            escaped = letter == "\\" and not escaped
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == " " and depth and code[at - 1] == ",":
+            yield at + 1
+
+
+def wrap_text(text: str, indent: str = "    ") -> str:
+    """Break prose between words."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

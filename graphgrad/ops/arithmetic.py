@@ -74,6 +74,7 @@ def multiply(x: Operand, y: Operand) -> None:
     rule={"x": "G / y", "y": "-G (x / y) / y"},
     low=0.5,
     noun="ratio",
+    singular=True,
 )
 def divide(x: Operand, y: Operand) -> None:
     """x / y, element by element with broadcasting; integers give float64.   d/dx = 1 / y, d/dy = -x / y**2
@@ -121,6 +122,7 @@ def _power_by_base(g: Node, z: Node, x: Node, y: Node) -> Node | None:
     rule={"x": "G y x**(y-1)", "y": "G z log(x)"},
     low=0.5,
     noun="powers",
+    singular=True,
     cost=lambda inputs, result: result.size * 50,
 )
 def power(x: Operand, y: Operand) -> Node | None:
@@ -156,7 +158,16 @@ def square(x: Operand) -> None:
     """
 
 
-@unary(np.sqrt, vjp=lambda g, y, x: g / (2 * y), rule="G / (2 y)", low=0.2, high=3, noun="root", flops=4)
+@unary(
+    np.sqrt,
+    vjp=lambda g, y, x: g / (2 * y),
+    rule="G / (2 y)",
+    low=0.2,
+    high=3,
+    noun="root",
+    flops=4,
+    singular=True,
+)
 def sqrt(x: Operand) -> None:
     """The square root, element by element; nan below 0.   d/dx = 1 / (2 sqrt(x))
 

@@ -13,7 +13,7 @@ from graphgrad.ops.family import unary
 from graphgrad.ops.leaf import Operand
 
 
-@unary(np.exp, vjp=lambda g, y, x: g * y, rule="G y", low=-2, high=2, noun="exps", flops=20)
+@unary(np.exp, vjp=lambda g, y, x: g * y, rule="G y", low=-2, high=2, noun="exps", flops=20, singular=True)
 def exp(x: Operand) -> None:
     """e ** x, element by element.   d/dx = exp(x)
 
@@ -22,7 +22,7 @@ def exp(x: Operand) -> None:
     """
 
 
-@unary(np.log, vjp=lambda g, y, x: g / x, rule="G / x", low=0.2, high=3, noun="logs", flops=20)
+@unary(np.log, vjp=lambda g, y, x: g / x, rule="G / x", low=0.2, high=3, noun="logs", flops=20, singular=True)
 def log(x: Operand) -> None:
     """The natural logarithm, element by element; -inf at 0, nan below.   d/dx = 1 / x
 

@@ -27,7 +27,13 @@ def inlined(graph: Graph, routine: Routine, kept: Sequence[Node]) -> dict[Node, 
     for node in routine.steps:
         depth[node] = 1 + max((depth[part] for part in node.inputs if part in found), default=0)
         own = readers.get(node, [])
-        if node in fixed or len(own) != 1 or _has_name(graph, node) or own[0].op.repeats or not node.op.is_expression:
+        if (
+            node in fixed
+            or len(own) != 1
+            or _has_name(graph, node)
+            or own[0].op.repeats
+            or not node.op.is_expression
+        ):
             continue
         light = node.op.light and depth[node] <= _DEEPEST
         if light or (depth[node] < _DEEPEST and _same_term(graph, node, own[0])):

@@ -45,7 +45,9 @@ class Memory:
                 raise InvalidValueError(f"the size {name} is a number from 0 up, not {value!r:.60}")
         missing = sorted(needed - set(sizes))
         if missing:
-            raise ArgumentError(f"memory needs the size of {', '.join(missing)}", hint=f"memory({missing[0]}=64)")
+            raise ArgumentError(
+                f"memory needs the size of {', '.join(missing)}", hint=f"memory({missing[0]}=64)"
+            )
         return Memory(*(evaluate(getattr(self, item.name), sizes) for item in fields(self)))
 
     def __str__(self) -> str:

@@ -42,7 +42,12 @@ def plan_memory(schedule: Schedule) -> Plan:
         kept = schedule.residuals if routine.kind == "forward" else ()
         inside = inlined(schedule.graph, routine, kept)
         planned.append(
-            PlannedRoutine(routine, written_with(routine.steps, inside), inside, copies(routine.results, _held(schedule, routine)))
+            PlannedRoutine(
+                routine,
+                written_with(routine.steps, inside),
+                inside,
+                copies(routine.results, _held(schedule, routine)),
+            )
         )
     return Plan(schedule, tuple(planned), _memory(schedule, planned))
 

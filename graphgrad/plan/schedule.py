@@ -93,13 +93,17 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
     """Which part of the story each node belongs to: the model, its gradients, or what is made of them."""
     phases: dict[Node, Phase] = {}
     told = set(toposort(outputs))
-    for node in reversed(graph.nodes):  # what a gradient reads belongs to the model, wanted as an output or not
+    for node in reversed(
+        graph.nodes
+    ):  # what a gradient reads belongs to the model, wanted as an output or not
         if node in graph.origins or node in told:
             told.update(node.inputs)
     for node in graph.nodes:
         if node in graph.origins and not is_free(node):
             phases[node] = "backward"
-        elif not is_free(node) and (node not in told or any(phases[part] != "forward" for part in node.inputs)):
+        elif not is_free(node) and (
+            node not in told or any(phases[part] != "forward" for part in node.inputs)
+        ):
             phases[node] = "update"
         else:
             phases[node] = "forward"
@@ -108,17 +112,25 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
 
 def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     """The place of every node; each comes after its inputs."""
-    forward = toposort(sorted((n for n in graph.nodes if phases[n] == "forward" and _varies(n)), key=_written))
+    forward = toposort(
+        sorted((n for n in graph.nodes if phases[n] == "forward" and _varies(n)), key=_written)
+    )
     place = {node: at for at, node in enumerate(forward)}
     found_at = {node: at for at, node in enumerate(graph.nodes)}
-    first_use: dict[Node, int] = {}  # a shared parameter's gradient is whole after its first reader was passed
+    first_use: dict[
+        Node, int
+    ] = {}  # a shared parameter's gradient is whole after its first reader was passed
     for at, node in enumerate(forward):
         for part in node.inputs:
             first_use.setdefault(part, at)
 
     def backwards(node: Node) -> tuple[int, int]:
         origin = graph.origins[node][0].forward
-        own = first_use.get(origin, -1) if is_free(origin) else place.get(origin, len(place) + found_at.get(origin, 0))
+        own = (
+            first_use.get(origin, -1)
+            if is_free(origin)
+            else place.get(origin, len(place) + found_at.get(origin, 0))
+        )
         return -own, found_at[node]
 
     backward = sorted((n for n in graph.nodes if phases[n] == "backward"), key=backwards)

@@ -45,7 +45,9 @@ class Arguments:
 
     def _by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.names):
-            raise ArgumentError(f"{self.model} takes {len(self.names)} arguments, {len(args)} were given", saw=self._wanted())
+            raise ArgumentError(
+                f"{self.model} takes {len(self.names)} arguments, {len(args)} were given", saw=self._wanted()
+            )
         given: dict[str, Any] = dict(zip(self.names, args, strict=False))
         for name, value in kwargs.items():
             if name in given:
@@ -72,15 +74,25 @@ class Arguments:
         array = self._array(leaf, value)
         spec = leaf.specs[0]
         if array.dtype != spec.dtype:
-            raise self._wrong(DTypeError, leaf, f"has dtype {spec.dtype}, got {array.dtype}", f"value.astype({spec.dtype.name!r})")
+            raise self._wrong(
+                DTypeError,
+                leaf,
+                f"has dtype {spec.dtype}, got {array.dtype}",
+                f"value.astype({spec.dtype.name!r})",
+            )
         if array.ndim != len(spec.shape):
             raise self._wrong(
-                ShapeError, leaf, f"has {len(spec.shape)} dimensions, got shape {array.shape}", "reshape, or index the axis away"
+                ShapeError,
+                leaf,
+                f"has {len(spec.shape)} dimensions, got shape {array.shape}",
+                "reshape, or index the axis away",
             )
         for axis, (wanted, number) in enumerate(zip(spec.shape, array.shape, strict=True)):
             if isinstance(wanted, int):
                 if wanted != number:
-                    raise self._wrong(ShapeError, leaf, f"has size {wanted} along axis {axis}, got shape {array.shape}")
+                    raise self._wrong(
+                        ShapeError, leaf, f"has size {wanted} along axis {axis}, got shape {array.shape}"
+                    )
             elif wanted.name is not None:
                 first = sizes.setdefault(wanted.name, (number, str(leaf.attrs["name"])))
                 if first[0] != number:
@@ -100,7 +112,9 @@ class Arguments:
             return np.asarray(value)
         if isinstance(value, bool | int | float):
             return self._scalar(leaf, value)
-        raise self._wrong(ArgumentError, leaf, f"is an array, not {type(value).__name__}", "np.asarray(value, dtype)")
+        raise self._wrong(
+            ArgumentError, leaf, f"is an array, not {type(value).__name__}", "np.asarray(value, dtype)"
+        )
 
     def _scalar(self, leaf: Node, value: Any) -> Array:
         """A Python scalar takes the leaf's dtype, if it can be told exactly what it means there."""
@@ -113,7 +127,9 @@ class Arguments:
         try:
             return np.array(value, dtype)
         except OverflowError:
-            raise self._wrong(InvalidValueError, leaf, f"has dtype {dtype}, which cannot hold {value}") from None
+            raise self._wrong(
+                InvalidValueError, leaf, f"has dtype {dtype}, which cannot hold {value}"
+            ) from None
 
     def _check_sizes(self, values: Sequence[Any], sizes: Mapping[str, tuple[int, str]]) -> None:
         """Sizes that follow from others: of arguments, and of what slices take."""
@@ -124,17 +140,26 @@ class Arguments:
                     number = evaluate(wanted, numbers)
                     if number != value.shape[axis]:
                         raise self._wrong(
-                            ShapeError, leaf, f"has size {wanted} = {number} along axis {axis}, got shape {value.shape}"
+                            ShapeError,
+                            leaf,
+                            f"has size {wanted} = {number} along axis {axis}, got shape {value.shape}",
                         )
         for size in self._sizes:
             if evaluate(size, numbers) < 0:
                 known = ", ".join(f"{name} = {numbers[name]}" for name in symbols(size))
-                raise ShapeError(f"{self.model}: the size {size} would be negative with {known}", hint="more rows")
+                raise ShapeError(
+                    f"{self.model}: the size {size} would be negative with {known}", hint="more rows"
+                )
 
-    def _wrong(self, kind: type[GraphgradError], leaf: Node, problem: str, hint: str | None = None) -> GraphgradError:
+    def _wrong(
+        self, kind: type[GraphgradError], leaf: Node, problem: str, hint: str | None = None
+    ) -> GraphgradError:
         name = shorten(str(leaf.attrs["name"]))
         made = leaf.notes.site
-        saw = [f"{name}: {leaf.specs[0].dtype} {shape_text(leaf.specs[0].shape)}" + (f", made at {made.place}" if made else "")]
+        saw = [
+            f"{name}: {leaf.specs[0].dtype} {shape_text(leaf.specs[0].shape)}"
+            + (f", made at {made.place}" if made else "")
+        ]
         return kind(f"{self.model}: {name!r} {problem}", saw=saw, hint=hint)
 
 
@@ -151,10 +176,13 @@ def check_targets(updates: Sequence[Node], values: Mapping[Node, Array], model: 
     for leaf in updates:
         array = values[leaf]
         if not array.flags.writeable:
-            raise InvalidValueError(f"{model}.step writes {leaf.name!r}, and this array is read-only", hint="array.copy()")
+            raise InvalidValueError(
+                f"{model}.step writes {leaf.name!r}, and this array is read-only", hint="array.copy()"
+            )
     for at, one in enumerate(updates):
         for other in updates[at + 1 :]:
             if np.shares_memory(values[one], values[other]):
                 raise InvalidValueError(
-                    f"{model}.step writes {one.name!r} and {other.name!r}, and these arrays overlap", hint="array.copy()"
+                    f"{model}.step writes {one.name!r} and {other.name!r}, and these arrays overlap",
+                    hint="array.copy()",
                 )

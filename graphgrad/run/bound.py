@@ -22,16 +22,22 @@ class Bound:
     def __init__(self, compiled: Compiled, values: Mapping[str, Any]) -> None:
         unknown = [name for name in values if name not in compiled.signature]
         if unknown:
-            raise ArgumentError(f"{compiled.name} has no argument {unknown[0]!r}", saw=[f"it takes {', '.join(compiled.signature)}"])
+            raise ArgumentError(
+                f"{compiled.name} has no argument {unknown[0]!r}",
+                saw=[f"it takes {', '.join(compiled.signature)}"],
+            )
         self.compiled = compiled
         self.values: dict[str, Any] = {
-            name: np.array(value) if isinstance(value, np.ndarray | np.generic) else value for name, value in values.items()
+            name: np.array(value) if isinstance(value, np.ndarray | np.generic) else value
+            for name, value in values.items()
         }
         self.signature = tuple(name for name in compiled.signature if name not in self.values)
 
     def _all(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.signature):
-            raise ArgumentError(f"{self.compiled.name} still takes {len(self.signature)} arguments, {len(args)} were given")
+            raise ArgumentError(
+                f"{self.compiled.name} still takes {len(self.signature)} arguments, {len(args)} were given"
+            )
         given = dict(zip(self.signature, args, strict=False))
         for name, value in kwargs.items():
             if name in given or name in self.values:

@@ -120,7 +120,8 @@ class Compiled:
             return self._outputs(result)
         outputs, residuals = result
         own = tuple(
-            np.array(value) if copied else value for value, copied in zip(residuals, self._copied, strict=False)
+            np.array(value) if copied else value
+            for value, copied in zip(residuals, self._copied, strict=False)
         )
         return self._outputs(outputs), (*own, *residuals[len(self._copied) :])
 
@@ -133,7 +134,10 @@ class Compiled:
             In the outputs' structure, None meaning zero; by default 1 for a scalar first output and None for the rest.
         """
         if self._interface.wrt is None:
-            raise ArgumentError(f"{self.name} was compiled without wrt, so it has no backward", hint="gg.compile(..., wrt=[...])")
+            raise ArgumentError(
+                f"{self.name} was compiled without wrt, so it has no backward",
+                hint="gg.compile(..., wrt=[...])",
+            )
         if not isinstance(residuals, tuple) or len(residuals) < len(self._copied):
             raise ArgumentError(f"{self.name}.backward takes the residuals that forward returned")
         return _arrays(self._run("backward", [residuals, self._cotangent(cotangent)]))
@@ -165,7 +169,10 @@ class Compiled:
         """
         generator = np.random.default_rng() if rng is None else rng
         if not isinstance(generator, np.random.Generator):
-            raise ArgumentError(f"init takes a numpy.random.Generator, not {type(rng).__name__}", hint="np.random.default_rng(0)")
+            raise ArgumentError(
+                f"init takes a numpy.random.Generator, not {type(rng).__name__}",
+                hint="np.random.default_rng(0)",
+            )
         return {
             leaf.attrs["name"]: _initial(leaf, generator)
             for leaf in self._interface.arguments
@@ -242,7 +249,8 @@ class Compiled:
         if cotangent is None:
             if interface.needs_cotangent or not interface.seeds or interface.seeds[0].output != 0:
                 raise ArgumentError(
-                    f"{self.name}: the first output is no float scalar, so a cotangent is needed", hint="cotangent=..."
+                    f"{self.name}: the first output is no float scalar, so a cotangent is needed",
+                    hint="cotangent=...",
                 )
             return structure.build([1.0] + [None] * (structure.size - 1))
         parts = structure.flatten(cotangent, "cotangent")
@@ -259,10 +267,13 @@ class Compiled:
         if array.dtype != spec.dtype:
             raise DTypeError(f"{self.name}: the cotangent has dtype {spec.dtype}, got {array.dtype}")
         fits = array.ndim == len(spec.shape) and all(
-            not isinstance(size, int) or size == number for size, number in zip(spec.shape, array.shape, strict=False)
+            not isinstance(size, int) or size == number
+            for size, number in zip(spec.shape, array.shape, strict=False)
         )
         if not fits:
-            raise ShapeError(f"{self.name}: the cotangent has shape {shape_text(spec.shape)}, got {array.shape}")
+            raise ShapeError(
+                f"{self.name}: the cotangent has shape {shape_text(spec.shape)}, got {array.shape}"
+            )
         return array
 
 
@@ -272,10 +283,17 @@ def _arrays(grads: Mapping[str, Any]) -> dict[str, Array]:
 
 def _initial(leaf: Node, rng: np.random.Generator) -> Array:
     if not all(isinstance(size, int) for size in leaf.shape):
-        raise ShapeError(f"{leaf.name!r} has a size that is known only at a call, so it has no initial value", saw=[leaf.describe()])
+        raise ShapeError(
+            f"{leaf.name!r} has a size that is known only at a call, so it has no initial value",
+            saw=[leaf.describe()],
+        )
     shape = tuple(int(size) for size in leaf.shape if isinstance(size, int))
     scheme = leaf.attrs["identity"].init
-    return np.zeros(shape, leaf.dtype) if scheme is None else np.asarray(scheme(rng, shape, leaf.dtype), leaf.dtype)
+    return (
+        np.zeros(shape, leaf.dtype)
+        if scheme is None
+        else np.asarray(scheme(rng, shape, leaf.dtype), leaf.dtype)
+    )
 
 
 def _fallible_sizes(plan: Plan) -> list[Dim]:

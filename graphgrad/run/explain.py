@@ -84,7 +84,9 @@ def _term(role: str, forward: Node, index: int | None) -> str:
     match role:
         case "chain" if index is not None:
             rule = forward.op.rule.get(forward.op.operand_name(index), "")
-            return f"{forward.op.name} by its operand {forward.op.operand_name(index)}" + (f": {rule}" if rule else "")
+            return f"{forward.op.name} by its operand {forward.op.operand_name(index)}" + (
+                f": {rule}" if rule else ""
+            )
         case "cotangent":
             return f"the gradient by {name}"
         case "unbroadcast":

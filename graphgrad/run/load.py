@@ -13,6 +13,7 @@ import numpy as np
 from graphgrad.emit.source import Source
 from graphgrad.run.allow import check, is_array_file
 
+
 def _parse(source: Source) -> ast.Module:
     tree = ast.parse(source.text)
     check(tree)

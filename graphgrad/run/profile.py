@@ -63,7 +63,12 @@ def profile(source: Source, plan: Plan, values: Sequence[Any]) -> Profile:
     lines = source.text.splitlines()
     return Profile(
         tuple(
-            Timed(statement.lineno, function, _code(lines[statement.lineno - 1]), median(one[at][2] for one in rounds))
+            Timed(
+                statement.lineno,
+                function,
+                _code(lines[statement.lineno - 1]),
+                median(one[at][2] for one in rounds),
+            )
             for at, (function, statement, _) in enumerate(rounds[0])
         )
     )
@@ -78,10 +83,16 @@ def _code(line: str) -> str:
 
 
 def _run(
-    function: ast.FunctionDef, namespace: dict[str, Any], values: Sequence[Any], timed: list[tuple[str, ast.stmt, float]]
+    function: ast.FunctionDef,
+    namespace: dict[str, Any],
+    values: Sequence[Any],
+    timed: list[tuple[str, ast.stmt, float]],
 ) -> Any:
     """Run a function's statements one by one, in a copy of the module's namespace."""
-    scope = {**namespace, **{argument.arg: value for argument, value in zip(function.args.args, values, strict=True)}}
+    scope = {
+        **namespace,
+        **{argument.arg: value for argument, value in zip(function.args.args, values, strict=True)},
+    }
     for statement in function.body:
         if isinstance(statement, ast.Return) and statement.value is not None:
             return eval(compile(ast.Expression(statement.value), "<profile>", "eval"), scope)

@@ -53,7 +53,9 @@ def verify(
 
 def _compare(what: str, got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -> float:
     if got.shape != want.shape or got.dtype != want.dtype:
-        raise VerificationError(f"{what} is {got.dtype} {got.shape}, the interpreter has {want.dtype} {want.shape}")
+        raise VerificationError(
+            f"{what} is {got.dtype} {got.shape}, the interpreter has {want.dtype} {want.shape}"
+        )
     if want.dtype.kind != "f":
         if not np.array_equal(got, want):
             raise VerificationError(f"{what} differs from the interpreter's")
@@ -80,14 +82,17 @@ def _differences(plan: Plan, leaves: Mapping[Node, Any], grads: Mapping[str, Any
             continue
         direction = rng.standard_normal(np.shape(exact[node]))
         ends = [
-            np.sum(interpret([output], {**exact, node: exact[node] + move * direction})[0]) for move in (1e-6, -1e-6)
+            np.sum(interpret([output], {**exact, node: exact[node] + move * direction})[0])
+            for move in (1e-6, -1e-6)
         ]
         slope = float(ends[0] - ends[1]) / 2e-6
         expected = float(np.sum(grads[key] * direction))
         size = float(np.linalg.norm(grads[key])) or 1.0
         error = abs(slope - expected) / size
         if np.isfinite(slope) and not error <= (1e-5 if node.dtype.itemsize == 8 else 1e-2):
-            raise VerificationError(f"the gradient by {key!r} is off by {error:.1e} of its size from finite differences")
+            raise VerificationError(
+                f"the gradient by {key!r} is off by {error:.1e} of its size from finite differences"
+            )
         errors[f"{key} (differences)"] = error
     return errors
 

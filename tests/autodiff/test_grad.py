@@ -28,12 +28,12 @@ def value(node, **arrays):
 
 def test_structure_of_the_gradients_is_that_of_wrt(x, w):
     loss = gg.sum(x * w)
-    assert gg.grad(loss, x) is w
-    assert gg.grad(loss, [x, w]) == [w, x]
-    assert gg.grad(loss, (x, w)) == (w, x)
-    assert gg.grad(loss, {"first": w, "second": x}) == {"first": x, "second": w}
+    d_x, d_w = gg.grad(loss, x), gg.grad(loss, w)
+    assert gg.grad(loss, [x, w]) == [d_x, d_w]
+    assert gg.grad(loss, (x, w)) == (d_x, d_w)
+    assert gg.grad(loss, {"first": w, "second": x}) == {"first": d_w, "second": d_x}
     assert gg.grad(loss, []) == []
-    assert gg.grad(loss, [x, x]) == [w, w]
+    assert gg.grad(loss, [x, x]) == [d_x, d_x]
 
 
 def test_gradient_of_the_output_by_itself_is_one(x):
@@ -75,7 +75,7 @@ def test_unreachable_gets_zeros_of_its_shape_and_dtype(x):
 def test_unreachable_is_an_error_when_it_is_not_allowed(x, w):
     with pytest.raises(gg.ArgumentError, match="no gradient reaches this\n  w: float64"):
         gg.grad(gg.sum(x), [x, w], allow_unused=False)
-    assert gg.grad(gg.sum(x * w), [x, w], allow_unused=False) == [w, x]
+    assert len(gg.grad(gg.sum(x * w), [x, w], allow_unused=False)) == 2
 
 
 def test_piecewise_constant_gives_zero_and_counts_as_reached_or_not_the_same_way(x):
@@ -91,7 +91,7 @@ def test_comparison_and_integer_results_stop_the_gradient(x):
 
 
 def test_stop_gradient_is_not_passed(x):
-    assert gg.grad(gg.sum(gg.stop_gradient(x) * x), x) is gg.stop_gradient(x)
+    np.testing.assert_array_equal(value(gg.grad(gg.sum(gg.stop_gradient(x) * x), x), x=AT), AT)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
@@ -160,9 +160,7 @@ def test_float32_model_with_python_scalars_stays_float32():
     x = gg.input("x", ("batch", 3))
     loss = gg.mean((2 * x - 1.5) ** 3 / 7) + 0.5 * gg.sum(gg.maximum(x, 0)) / x.shape[0]
     gradient = gg.grad(loss, x)
-    assert not [
-        node for node in toposort([loss, gradient]) if node.dtype != np.float32 and node.dtype != bool
-    ]
+    assert not [node for node in toposort([loss, gradient]) if node.dtype not in (np.float32, bool)]
 
 
 def test_gradient_of_a_mean_does_not_contain_the_mean(x):
