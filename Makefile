@@ -72,4 +72,5 @@ $(VENV)/.setup-bench: EXTRAS := bench,pictures,train
 $(VENV)/.setup-%: pyproject.toml | $(VENV)/.created
 	@echo "== installing graphgrad[$(EXTRAS)] into $(VENV) (minutes the first time)"
 	@$(PIP) -e ".[$(EXTRAS)]"
+	@$(PY) -m compileall -q graphgrad
 	@touch $@

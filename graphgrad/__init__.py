@@ -1,6 +1,10 @@
 """graphgrad: define a model symbolically, look at its forward and backward graphs, run it as readable NumPy."""
 
-from graphgrad import init, nn, special
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from graphgrad.autodiff.forward import jvp
 from graphgrad.autodiff.gradient import grad
 from graphgrad.core.dim import Dim
@@ -18,12 +22,12 @@ from graphgrad.core.errors import (
     VerificationError,
 )
 from graphgrad.core.graph import Graph
+from graphgrad.core.lazy import lazy_import
 from graphgrad.core.names import scope
 from graphgrad.core.node import Node, named
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Spec
 from graphgrad.draw.draw import draw
-from graphgrad.nn.functional import sigmoid
 from graphgrad.ops.arithmetic import (
     abs,
     add,
@@ -41,7 +45,7 @@ from graphgrad.ops.arithmetic import (
 from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
 from graphgrad.ops.contract import matmul
 from graphgrad.ops.convert import cast, stop_gradient
-from graphgrad.ops.elementary import exp, log, tanh
+from graphgrad.ops.elementary import exp, log, sigmoid, tanh
 from graphgrad.ops.join import concatenate
 from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
 from graphgrad.ops.movement import (
@@ -53,7 +57,6 @@ from graphgrad.ops.movement import (
     transpose,
 )
 from graphgrad.ops.reduce import max, mean, min, sum
-from graphgrad.pipeline import compile, finish
 from graphgrad.ops.update import at
 
 absolute = abs
@@ -64,8 +67,31 @@ amin = min
 concat = concatenate
 permute_dims = transpose
 
+if TYPE_CHECKING:
+    from graphgrad import init, nn, special, testing
+    from graphgrad.pipeline import compile
+
+_later = {name: lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")}
+
+
+def __getattr__(name: str) -> Any:
+    """What is not needed to write a model down loads when it is first asked for: the compiler, and these modules."""
+    if name == "compile":
+        found = _later["pipeline"].compile
+    elif name in _later:
+        found = importlib.import_module(f"graphgrad.{name}")
+    else:
+        raise AttributeError(f"module 'graphgrad' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 bind("draw", draw)
-bind("finish", finish)  # how Compiled unpickles
+bind("finish", lambda *parts: _later["pipeline"].finish(*parts))  # how Compiled unpickles
 
 __version__ = "0.1.0"
 
@@ -76,6 +102,6 @@ __all__ = [
     "equal", "exp", "expand_dims", "grad", "greater", "greater_equal", "init", "input", "jvp", "less", "less_equal",
     "log", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "named", "negative",
     "nn", "not_equal", "param", "permute_dims", "pow", "power", "reshape", "rng", "run_time_size", "scope", "sigmoid",
-    "sign", "special", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract", "sum", "tanh", "transpose",
+    "sign", "special", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract", "sum", "tanh", "testing", "transpose",
     "true_divide", "where",
 ]  # fmt: skip

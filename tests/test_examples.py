@@ -98,4 +98,4 @@ def test_readme_shows_the_picture_that_is_drawn():
     assert "docs/pictures/lesson8.svg" in README.read_text(encoding="utf-8")
     for statement in ("x_w1 = x @ w1", "l2 = np.maximum(l1, 0)", "d_w1 = x.T @ d_l1"):
         assert statement in texts
-        assert statement in picture.replace("&#160;", " ")
+        assert statement in picture.replace("\N{NO-BREAK SPACE}", " ")

@@ -1,7 +1,7 @@
 """The branch that a choice did not take gives no gradient, not even nan.
 
-``where(x > 0, sqrt(x), 0)`` passes a cotangent of 0 to the square root of the negative numbers, and 0 times the
-derivative there is nan. So what comes back through an op that may be singular is masked once more.
+``where(x > 0, sqrt(x), 0)`` passes a cotangent of 0 to the square root of the negative numbers, and 0 times
+the derivative there is nan. So what comes back through an op that may be singular is masked once more.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class Origin:
     ``chain``: the term of the chain rule for input `index` of `forward`. ``cotangent``: this is the whole
     gradient by `forward`. ``unbroadcast``: summed over what `forward` was broadcast to. ``accumulate``: the
     sum over several uses of `forward`. ``spread``: the cotangent of `forward` written out in full. ``seed``:
-    where the backward pass of `forward` starts. ``zero``: nothing depends on `forward`. ``guard``: the term for
-    input `index` of `forward`, made zero where a choice did not take `forward`.
+    where the backward pass of `forward` starts. ``zero``: nothing depends on `forward`. ``guard``: the
+    term for input `index` of `forward`, made zero where a choice did not take `forward`.
     """
 
     role: Role

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
 import weakref
@@ -14,6 +13,7 @@ import numpy as np
 
 from graphgrad.core.dim import Dim, Size
 from graphgrad.core.errors import ArgumentError
+from graphgrad.core.lazy import lazy_import
 from graphgrad.core.names import check_name
 from graphgrad.core.operators import Operators, bound
 from graphgrad.core.provenance import Notes, record
@@ -22,6 +22,7 @@ from graphgrad.core.spec import Shape, Spec
 if TYPE_CHECKING:
     from graphgrad.core.op import Op
 
+_hashlib = lazy_import("hashlib")  # loads OpenSSL
 _NO_ATTRS: Mapping[str, Any] = MappingProxyType({})
 _serials = itertools.count()
 
@@ -171,7 +172,7 @@ def _value_key(value: Any) -> Any:
         case slice():
             return (slice, _value_key(value.start), _value_key(value.stop), _value_key(value.step))
         case np.ndarray():
-            digest = hashlib.blake2b(np.ascontiguousarray(value).tobytes(), digest_size=16).digest()
+            digest = _hashlib.blake2b(np.ascontiguousarray(value).tobytes(), digest_size=16).digest()
             return (np.ndarray, value.dtype.str, value.shape, digest)
     return (type(value), value)
 

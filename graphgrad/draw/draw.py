@@ -10,13 +10,15 @@ from graphgrad.core.graph import Graph
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
 from graphgrad.core.structure import Structure
-from graphgrad.pipeline import compile
-from graphgrad.run.compiled import Compiled
 
 if TYPE_CHECKING:
     from graphgrad.draw.picture import Picture
     from graphgrad.draw.style import Theme
+    from graphgrad.run.compiled import Compiled
 
+# what draws and compiles is not needed to import graphgrad
+_compiled = lazy_import("graphgrad.run.compiled")
+_pipeline = lazy_import("graphgrad.pipeline")
 _picture = lazy_import("graphgrad.draw.picture")
 _tell = lazy_import("graphgrad.draw.tell")
 _DETAILS = ("auto", "line")
@@ -71,7 +73,7 @@ def draw(
             raise UnsupportedError(
                 f"drawing with {option} does not exist yet", hint="a picture without it shows every op"
             )
-    if isinstance(x, Compiled):
+    if isinstance(x, _compiled.Compiled):
         if wrt is not None:
             raise ArgumentError(
                 "a compiled model is drawn with the gradients it was compiled with",
@@ -79,15 +81,15 @@ def draw(
             )
         model = x
     else:
-        model = _compiled(x, wrt, backward)
+        model = _compile(x, wrt, backward)
     story = _tell.tell(model.plan, model.emitted, title)
     picture: Picture = _picture.Picture(story, theme=theme, backward=backward and model.has_backward, title=title)
     return picture
 
 
-def _compiled(x: Any, wrt: Any, backward: bool) -> Compiled:
+def _compile(x: Any, wrt: Any, backward: bool) -> Compiled:
     if isinstance(x, Graph):
-        return compile(list(x.outputs), inputs=list(x.inputs), wrt=wrt, level="plain", name="graph")
+        return _pipeline.compile(list(x.outputs), inputs=list(x.inputs), wrt=wrt, level="plain", name="graph")
     structure, outputs = Structure.of(x, "what to draw")
     if not outputs:
         raise ArgumentError("there is nothing to draw")
@@ -97,4 +99,4 @@ def _compiled(x: Any, wrt: Any, backward: bool) -> Compiled:
         ]
         wrt = params or None
     name = structure.keys[0] if structure.keys else outputs[0].name
-    return compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")
+    return _pipeline.compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.core.dim import Size
 from graphgrad.core.node import Node
-from graphgrad.core.spec import shape_text
 from graphgrad.core.text import write_nodes
 from graphgrad.core.traverse import toposort
 from graphgrad.emit.namer import Namer, identifier
-from graphgrad.emit.numpy import Writer, array_text
+from graphgrad.emit.numpy import Writer, array_text, clean
 from graphgrad.emit.routines import Function, functions, output_words
 from graphgrad.emit.selfcheck import selfcheck_text
 from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
@@ -115,10 +115,16 @@ def _docstring(writer: Writer) -> str:
         "",
         *_argument_table(writer),
         "",
-        f"Memory beyond the arguments: {bytes_text(memory.peak)} at most, {bytes_text(memory.results)} of it results.",
+        f"Memory beyond the arguments: {_bytes(writer, memory.peak)} at most, "
+        f"{_bytes(writer, memory.results)} of it results.",
     ]
     wrapped = [wrap(line) for line in lines]
     return '"""' + "\n".join(line.rstrip() for line in wrapped) + '\n"""'
+
+
+def _bytes(writer: Writer, size: Size) -> str:
+    """In the module's own names: those of the model may be any text."""
+    return bytes_text(size) if isinstance(size, int) else f"{writer.size(size).text} B"
 
 
 def _example(writer: Writer) -> str:
@@ -146,7 +152,7 @@ def _argument_table(writer: Writer) -> list[str]:
 
 def _rows(writer: Writer, leaves: list[Node]) -> list[str]:
     cells = [
-        (writer.names[leaf], f"{'' if leaf.op.name == 'rng' else leaf.dtype} {_safe(shape_text(leaf.shape))}".strip(),
+        (writer.names[leaf], f"{'' if leaf.op.name == 'rng' else leaf.dtype} {writer.shape(leaf.shape)}".strip(),
          _KIND[leaf.op.name] + _real_name(writer, leaf))
         for leaf in leaves
     ]  # fmt: skip
@@ -160,9 +166,5 @@ def _real_name(writer: Writer, leaf: Node) -> str:
 
 
 def _safe(text: str) -> str:
-    """Text that can stand in a docstring: nothing in it ends the string or escapes."""
-    shown = "".join(
-        letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "?"
-        for letter in text
-    )
-    return shown if len(shown) <= 40 else shown[:37] + "..."
+    """Text that can stand in a docstring, and that every terminal can show."""
+    return clean("".join(letter if letter.isascii() else "?" for letter in text), 40)

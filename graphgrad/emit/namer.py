@@ -91,13 +91,13 @@ class Namer:
 
     def fresh(self, base: str) -> str:
         """`base`, with a number if it is taken."""
-        count = self._taken.get(base, 0) + 1
-        self._taken[base] = count
-        if count == 1:
+        if base not in self._taken:
+            self._taken[base] = 1
             return base
-        candidate = f"{base}_{count}"
-        if candidate in self._taken:
-            return self.fresh(base)
+        candidate = base
+        while candidate in self._taken:
+            self._taken[base] += 1
+            candidate = f"{base}_{self._taken[base]}"
         self._taken[candidate] = 1
         return candidate
 

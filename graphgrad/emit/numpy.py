@@ -134,6 +134,8 @@ class Writer:
                 return f"{self.reader_of(forward).op.name + ':':<10} {name} was broadcast{_over(node)}"
             case "accumulate":
                 return f"{'sum:':<10} {name} is used more than once"
+            case "guard":
+                return f"{'guard:':<10} 0 where {name} was not chosen, never 0 * inf"
             case "spread":
                 return f"{'spread:':<10} written out as {name}"
             case "zero":

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from graphgrad.core.dim import Dim
 from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
+from graphgrad.core.spec import Shape
 from graphgrad.core.structure import Structure
 from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import identifier
 from graphgrad.emit.numpy import Writer, clean, dtype_text, key_text, return_tuple
 from graphgrad.emit.source import Comment, Line
 from graphgrad.plan.plan import PlannedRoutine
-from graphgrad.plan.schedule import Routine, is_free, sizes_in
+from graphgrad.plan.schedule import Routine, is_free, sizes_in, sizes_of
 
 Function = tuple[str, str, list[Line]]
 """A function's signature, docstring and body."""
@@ -103,25 +105,25 @@ def body(writer: Writer, planned: PlannedRoutine, available: Sequence[Node]) -> 
 
 def _sizes(writer: Writer, steps: Sequence[Node], available: Sequence[Node]) -> list[Line]:
     """Read the named sizes that the statements spell out off the first array that has them."""
+    return _size_lines(writer, sizes_in(steps), [(writer.names[node], node.shape) for node in available])
+
+
+def _size_lines(
+    writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]
+) -> list[Line]:
     hidden = writer.plan.schedule.residual_sizes
+    where: dict[str, str] = {}
+    for text, shape in available:
+        for axis, size in enumerate(shape):
+            if isinstance(size, Dim) and size.name is not None:
+                where.setdefault(size.name, f"{text}.shape[{axis}]")
     lines = []
-    for name in sizes_in(steps):
-        found = [
-            (leaf, leaf.shape.index(size))
-            for leaf in available
-            for size in leaf.shape
-            if _is_named(size, name)
-        ]
-        if found:
-            leaf, axis = found[0]
-            lines.append(Line(f"{writer.names.size(name)} = {writer.names[leaf]}.shape[{axis}]"))
+    for name in names:
+        if name in where:
+            lines.append(Line(f"{writer.names.size(name)} = {where[name]}"))
         elif name not in hidden:
             raise AssertionError(f"no argument has the size {name}")  # checked when the graph was defined
     return lines
-
-
-def _is_named(size: object, name: str) -> bool:
-    return getattr(size, "name", None) == name
 
 
 def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
@@ -176,18 +178,20 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
         )
         return [(f"backward(residuals, cotangent{default})", doc, _pull(writer, planned[0], "cotangent"))]
     made: list[Function] = []
-    calls = []
+    calls: dict[str, str] = {}
     for number, one in enumerate(planned):
         seed = interface.seeds[number]
         label = identifier(_label(writer, interface, seed.output))
         function = f"_backward_from_{label}" if len(planned) > 1 else "_backward_from"
+        if function in calls:  # two outputs of one name, or the same one twice
+            function = f"{function}_of_output_{seed.output}"
         doc = (
             f"Return the gradient of cotangent * {label} by each of {', '.join(map(clean, interface.keys))}."
         )
         made.append((f"{function}(residuals, cotangent)", doc, _pull(writer, one, "cotangent")))
-        calls.append((function, _part(interface, seed.output)))
-    made.append((_dispatch_signature(interface), "Return the gradients; cotangent has the outputs' structure, None is zero.",
-                 _dispatch(calls)))  # fmt: skip
+        calls[function] = _part(interface, seed.output)
+    doc = "Return the gradients; cotangent has the outputs' structure, None is zero."
+    made.append((_dispatch_signature(interface), doc, _dispatch(writer, calls)))
     return made
 
 
@@ -198,6 +202,8 @@ def _label(writer: Writer, interface: Interface, output: int) -> str:
 
 
 def _part(interface: Interface, output: int) -> str:
+    if interface.structure.kind == "one":
+        return "cotangent"
     if interface.structure.keys:
         return f"cotangent[{key_text(interface.structure.keys[output])}]"
     return f"cotangent[{output}]"
@@ -215,8 +221,9 @@ def _dispatch_signature(interface: Interface) -> str:
     return f"backward(residuals, cotangent{'=' + default if default else ''})"
 
 
-def _dispatch(calls: Sequence[tuple[str, str]]) -> list[Line]:
-    pairs = ", ".join(f"({function}, {part})" for function, part in calls)
+def _dispatch(writer: Writer, calls: Mapping[str, str]) -> list[Line]:
+    """The sum over the outputs whose cotangent is given; what the others hold, be it NaN, plays no part."""
+    pairs = ", ".join(f"({function}, {part})" for function, part in calls.items())
     return [
         Line("grads = None"),
         Line(f"for pull_back, given in ({pairs},):"),
@@ -224,9 +231,25 @@ def _dispatch(calls: Sequence[tuple[str, str]]) -> list[Line]:
         Line("        more = pull_back(residuals, given)"),
         Line("        grads = more if grads is None else {key: grads[key] + more[key] for key in more}"),
         Line("if grads is None:"),
-        Line('    raise TypeError("every cotangent is None")'),
+        *(Line(f"    {line.code}") for line in _zeros(writer)),
         Line("return grads"),
     ]
+
+
+def _zeros(writer: Writer) -> list[Line]:
+    """Where every cotangent is None."""
+    schedule = writer.plan.schedule
+    interface = schedule.interface
+    wrt = interface.wrt or ()
+    arrays = [(f"residuals[{at}]", node.shape) for at, node in enumerate(schedule.residuals)]
+    lines = _size_lines(writer, sizes_of(wrt), arrays)
+    lines += [
+        Line(f"{writer.names.size(name)} = residuals[{len(arrays) + at}]")
+        for at, name in enumerate(schedule.residual_sizes)
+        if name in sizes_of(wrt)
+    ]
+    zeros = [f"np.zeros({writer.shape(node.shape)}, {dtype_text(node.dtype)})" for node in wrt]
+    return [*lines, Line(f"grads = {dict_text(interface.keys, zeros)}")]
 
 
 def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]:
@@ -270,6 +293,8 @@ def _step(writer: Writer, planned: PlannedRoutine) -> Function:
     writer.enter(planned)
     interface = writer.plan.schedule.interface
     lines = body(writer, planned, interface.arguments)
+    if interface.needs_cotangent:
+        lines.insert(0, Line(f"{writer.names[interface.seeds[0].cotangent]} = {_part(interface, 0)}"))
     results = _given(writer, planned)
     copied = planned.copies
     for at, (node, text) in enumerate(zip(planned.routine.results, results, strict=True)):
@@ -286,4 +311,5 @@ def _step(writer: Writer, planned: PlannedRoutine) -> Function:
     lines.append(Line(f"return {outputs}" if interface.wrt is None else f"return {outputs}, {grads}"))
     written = ", ".join(writer.names[leaf] for leaf in interface.updates)
     doc = f"Return what {'forward' if interface.wrt is None else 'forward_and_backward'} returns, and write the new values of {written}."
-    return f"step({arguments_text(writer)})", doc, lines
+    signature = ", ".join(part for part in (arguments_text(writer), "*, cotangent" * interface.needs_cotangent) if part)
+    return f"step({signature})", doc, lines

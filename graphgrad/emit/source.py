@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -128,9 +127,3 @@ def _breaks(code: str) -> Iterator[int]:
         elif letter == " " and depth and code[at - 1] == ",":
             yield at + 1
 
-
-def wrap_text(text: str, indent: str = "    ") -> str:
-    """Break prose between words."""
-    return textwrap.fill(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )

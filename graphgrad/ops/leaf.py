@@ -18,7 +18,7 @@ from graphgrad.core.spec import Spec, as_dtype, as_shape
 
 Operand: TypeAlias = "Node | Dim | np.ndarray[Any, Any] | np.generic | float | int | bool"
 """What every function takes in place of a node."""
-Init: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], np.dtype[Any]], "np.ndarray[Any, Any]"]
+Init: TypeAlias = "Callable[[np.random.Generator, tuple[int, ...], np.dtype[Any]], np.ndarray[Any, Any]]"
 """A scheme of `graphgrad.init`: ``init(rng, shape, dtype)``."""
 
 GENERATOR = np.dtype(object)

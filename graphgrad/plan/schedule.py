@@ -75,7 +75,7 @@ def schedule(graph: Graph, interface: Interface) -> Schedule:
         results = (*outputs, *graph.outputs[interface.step_gradients], *graph.outputs[interface.new_values])
         routines.append(_routine("step", results, order, ()))
     residuals = _residuals(forward, backwards)
-    return Schedule(graph, interface, tuple(routines), residuals, _hidden_sizes(backwards, residuals), phases)
+    return Schedule(graph, interface, tuple(routines), residuals, _hidden_sizes(interface, backwards, residuals), phases)
 
 
 def _routine(
@@ -183,9 +183,18 @@ def _collect(value: object, found: dict[str, None]) -> None:
         found.update(dict.fromkeys(symbols(value)))  # type: ignore[arg-type]  # only a Dim has terms
 
 
-def _hidden_sizes(backwards: Sequence[Routine], residuals: Sequence[Node]) -> tuple[str, ...]:
+def sizes_of(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """The named sizes in the shapes of these nodes."""
+    return tuple(dict.fromkeys(name for node in nodes for size in node.shape for name in symbols(size)))
+
+
+def _hidden_sizes(
+    interface: Interface, backwards: Sequence[Routine], residuals: Sequence[Node]
+) -> tuple[str, ...]:
     seen = {getattr(size, "name", None) for node in residuals for size in node.shape}
     needed: dict[str, None] = {}
     for routine in backwards:
         needed.update(dict.fromkeys(sizes_in([*routine.steps, *routine.results])))
+    if interface.structure.kind != "one":  # every cotangent may be None, and then there is nothing but shapes
+        needed.update(dict.fromkeys(sizes_of(interface.wrt or ())))
     return tuple(name for name in needed if name not in seen)

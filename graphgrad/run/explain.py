@@ -97,4 +97,6 @@ def _term(role: str, forward: Node, index: int | None) -> str:
             return f"written out in the shape of {name}"
         case "zero":
             return f"no gradient reaches {name}"
+        case "guard":
+            return f"0 where {name} was not chosen: 0 times an infinite derivative would be nan"
     return f"the seed: the gradient of {name} by itself"
