@@ -1,6 +1,6 @@
 """Make again what the documentation shows of lesson 8: its picture, and its emitted module in README.md.
 
-python docs/refresh.py
+python docs/refresh.py          (make golden does it, too)
 """
 
 import re

@@ -122,7 +122,7 @@ def train(model, predict, images, test_images, labels, test_labels):
         parameters = {name: trained.values[name] for name in ("w1", "b1", "w2", "b2")}
         guesses = predict(x=test_images, **parameters).argmax(axis=1)
         accuracies.append(float((guesses == test_labels).mean()))
-        bar.set_postfix(loss=f"{losses[-1]:.3f}", test=f"{accuracies[-1]:.1%}")
+        bar.set_postfix(loss=f"{losses[-1]:.3f}", test=f"{accuracies[-1]:.1%}", refresh=False)
     seconds = time.perf_counter() - start
     say("training", f"{EPOCHS} epochs in {seconds:.1f} s, test accuracy {accuracies[-1]:.1%}")
     return losses, accuracies
@@ -195,6 +195,8 @@ def race(model, arrays):
     ratio = times["emitted"] / times["by hand"]
     say("by hand", f"{1e3 * times['by hand']:6.1f} ms")
     say("emitted", f"{1e3 * times['emitted']:6.1f} ms, {ratio:.2f} of the time by hand")
+    memory = model.memory(batch=len(arrays["x"]))
+    say("memory", f"{memory.peak / 1e6:6.1f} MB at most beyond the arguments, by the plan")
 
 
 # --- everything in order ------------------------------------------------------------------------------------

@@ -90,8 +90,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+def _finish(*parts: Any) -> Any:
+    """How a compiled model comes out of a pickle."""
+    return _later["pipeline"].finish(*parts)
+
+
 bind("draw", draw)
-bind("finish", lambda *parts: _later["pipeline"].finish(*parts))  # how Compiled unpickles
+bind("finish", _finish)
 
 __version__ = "0.1.0"
 

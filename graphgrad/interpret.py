@@ -36,22 +36,25 @@ def concrete(value: Any, sizes: Mapping[str, int]) -> Any:
     return value
 
 
-def interpret_all(outputs: Sequence[Node], values: Mapping[Node, Any]) -> dict[Node, Any]:
+def interpret_all(
+    outputs: Sequence[Node], values: Mapping[Node, Any], sizes: Mapping[str, int] | None = None
+) -> dict[Node, Any]:
     """The value of every node that `outputs` need, from the values of the leaves (or of any nodes).
+
+    `sizes` adds named sizes that no leaf among them shows.
 
     Raises
     ------
     ArgumentError
         If a leaf has no value.
     """
-    sizes = named_sizes(
-        {node: value for node, value in values.items() if node.op.is_leaf and node.specs[0].shape}
-    )
+    leaves = {node: value for node, value in values.items() if node.op.is_leaf and node.specs[0].shape}
+    known = {**named_sizes(leaves), **(sizes or {})}
     results: dict[Node, Any] = dict(values)
     for node in toposort(outputs, stop=results):
         if node.op.is_leaf:
             raise ArgumentError(f"no value is given for {node.describe()}")
-        attrs = {name: concrete(value, sizes) for name, value in node.attrs.items()}
+        attrs = {name: concrete(value, known) for name, value in node.attrs.items()}
         results[node] = node.op.reference(*(results[part] for part in node.inputs), **attrs)
     return results
 

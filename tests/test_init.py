@@ -103,8 +103,17 @@ def test_scheme_cannot_be_changed():
         gg.init.normal().std = 2.0
 
 
-def test_parameter_takes_a_scheme():
-    assert gg.param("w", (784, 50), init=gg.init.kaiming_normal()).shape == (784, 50)
+def test_compiled_model_makes_initial_values_by_the_schemes():
+    scheme = gg.init.kaiming_normal()
+    w, b = gg.param("w", (784, 50), init=scheme), gg.param("b", (50,), "float64")
+    moment = gg.state("moment", (50,), init=gg.init.ones())
+    model = gg.compile(gg.sum(w) + gg.sum(b) + gg.sum(moment))
+    values = model.init(rng=np.random.default_rng(3))
+    assert set(values) == {"w", "b", "moment"}
+    assert np.array_equal(values["w"], scheme(np.random.default_rng(3), (784, 50), "float32"))
+    assert np.array_equal(values["b"], np.zeros(50))
+    assert [values[name].dtype for name in ("w", "b", "moment")] == ["float32", "float64", "float32"]
+    assert values["moment"].sum() == 50
 
 
 def test_all_lists_every_scheme():

@@ -34,7 +34,7 @@ class Guards:
         risky: dict[Node, None] = {}
         if any(node.op.name == CHOICE for node in order):
             for node in order:
-                unsafe = node.op.singular or any(part in risky for part in node.inputs)
+                unsafe = node.op.singular(node) or any(part in risky for part in node.inputs)
                 if unsafe and node.op.name != CHOICE:
                     risky[node] = None
         return Guards(risky)
@@ -62,7 +62,7 @@ class Guards:
     def mask(self, node: Node, g: Node, term: Node) -> Node:
         """The chain-rule term, zero for certain where a choice did not take the node."""
         masks = self.masks.get(node)
-        if not masks or not (node.op.singular or self._reads_what_is_risky(term, node, g)):
+        if not masks or not (node.op.singular(node) or self._reads_what_is_risky(term, node, g)):
             return term
         for condition, wanted in masks:
             term = where(condition, term, 0) if wanted else where(condition, 0, term)

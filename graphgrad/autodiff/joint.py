@@ -21,16 +21,21 @@ def differentiate(graph: Graph, interface: Interface, allow_unused: bool) -> Gra
     outputs, new_values = graph.outputs[:count], graph.outputs[count:]
     origins: dict[Node, tuple[Origin, ...]] = dict(graph.origins)
     gradients: list[Node] = []
+    again: tuple[Node, ...] = ()
     with recording("off"):
         for seed in interface.seeds:
-            gradients += _gradients(outputs[seed.output], seed.cotangent, interface, allow_unused, origins)
-        again: tuple[Node, ...] = ()
-        if (
-            interface.updates
-        ):  # for step, from the same seed that `grad` uses, so that it shares what updates computed
+            may_lack = allow_unused or seed is not interface.seeds[0]  # a metric may depend on nothing
+            gradients += _gradients(outputs[seed.output], seed.cotangent, interface, may_lack, origins)
+        if interface.updates:
+            # for step, from the same seed that `grad` uses, so that it shares what updates computed
             first = outputs[interface.seeds[0].output]
             one = const(1, first.dtype) if first.shape == () else interface.seeds[0].cotangent
             again = _gradients(first, one, interface, allow_unused, origins)
+    for (
+        node
+    ) in graph.nodes:  # what the model itself computes stays the model's, though a gradient reads it too
+        if node not in graph.origins:
+            origins.pop(node, None)
     return Graph(graph.inputs, (*outputs, *gradients, *new_values, *again), origins)
 
 

@@ -160,7 +160,8 @@ def _join(
     text = ""
     for monomial, coefficient in terms:
         factors = [] if abs(coefficient) == 1 and monomial else [str(abs(coefficient))]
-        crowded = len(factors) + sum(power for _, power in monomial) > 1
+        leads_with_minus = not text and coefficient < 0  # -(1 // a) is not -1 // a
+        crowded = leads_with_minus or len(factors) + sum(power for _, power in monomial) > 1
         for atom, power in monomial:
             spelled, stands = spell_atom(atom)
             factors += [spelled if stands or not crowded else f"({spelled})"] * power
@@ -240,7 +241,14 @@ def floor_divide(a: Size, b: Size) -> Size:
 def at_least(a: Size, b: Size) -> bool:
     """Whether `a >= b` for every choice of the named sizes, as far as that can be seen from the terms."""
     difference = add(a, multiply(b, -1))
-    return all(factor >= 0 for factor in _terms(difference).values())
+    return all(
+        factor >= 0 and all(_is_nonnegative(atom) for atom, _ in monomial)
+        for monomial, factor in _terms(difference).items()
+    )
+
+
+def _is_nonnegative(atom: Atom) -> bool:
+    return atom.kind == "name" or all(at_least(part, 0) for part in atom.parts)
 
 
 def minimum(a: Size, b: Size) -> Size:

@@ -1,6 +1,7 @@
 """Nodes as a flat list, for pickling: no recursion, however long the graph.
 
-A leaf keeps its identity token, so within one pickle, and within one process, it comes back as the same leaf.
+A leaf that several nodes of one pickle share comes back as one leaf, a new one: it is equal to no leaf of the
+process that reads it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def flatten(roots: Sequence[Node]) -> Flat:
 
 
 def unflatten(flat: Flat) -> tuple[Node, ...]:
-    """The nodes again: the identical ones where they are still alive."""
+    """The nodes again, on new leaves."""
     nodes: list[Node] = []
     with recording("off"):
         for item in flat[0]:

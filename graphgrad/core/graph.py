@@ -154,6 +154,6 @@ def collect_origins(outputs: Sequence[Node]) -> Origins:
     found: dict[Node, tuple[Origin, ...]] = {}
     for node in toposort(outputs):
         derived = node.notes.derived
-        if isinstance(derived, tuple):
+        if isinstance(derived, tuple) and node.notes.site is None:  # the user did not write it too
             found[node] = derived
     return found

@@ -84,7 +84,7 @@ class Op:
     jvp: Mapping[str, Vjp] | Literal["diagonal", "linear", "multilinear"] | NotDifferentiable
     """By operand's name, ``jvp(t, y, *inputs, **attrs)``, contributions added up; or "diagonal": the VJP's
     formula is the JVP's too; "linear": the op of the tangents; "multilinear": the op with one input replaced
-    by its tangent. An op of several results gives a tuple, None where a result does not depend on the input."""
+    by its tangent. An op of several results gives a tuple, None where one does not depend on the input."""
     samples: Callable[[np.random.Generator], Iterator[Sample]]
     errors: Sequence[Fault]
     rule: Mapping[str, str]
@@ -97,18 +97,20 @@ class Op:
     """Works element by element with NumPy's broadcasting; its VJPs accept a cotangent that still has to be
     broadcast, and give one that still has to be summed over what was broadcast."""
     lazy: bool
-    """Its VJPs accept a cotangent that still has to be broadcast to the result's shape; elementwise ops are."""
+    """Its VJPs accept a cotangent that still has to be broadcast; elementwise ops are."""
     view: bool
     """The result may share memory with the first input."""
     light: bool
     """So cheap and short that it may stand inside another statement: ``w.T``, ``x[:, 0]``."""
     repeats: bool
     """Its source names an operand more than once, so an operand is a name and nothing longer."""
+    scratch: int
+    """How many arrays like the result its source makes on the way and drops."""
     is_expression: bool
     """Its source is an expression; otherwise statements."""
-    singular: bool
-    """Its value or its derivative may be inf or nan for finite inputs, so the branch that `where` did not take is
-    guarded."""
+    singular: Callable[[Node], bool]
+    """Whether a node's value or derivative may be inf or nan for finite inputs: then the branch that `where`
+    did not take is guarded."""
     piecewise_constant: bool
     """Differentiable with gradient zero."""
     is_leaf: bool
@@ -120,7 +122,7 @@ class Op:
         try:
             spec = self.infer(*(part.spec for part in inputs), **attrs)
         except GraphgradError as error:
-            saw = error.saw or tuple(part.describe() for part in inputs)
+            saw = error.saw or tuple(map(_seen, inputs))
             raise type(error)(f"{self.name}: {error.what}", saw=saw, hint=error.hint) from None
         return intern_node(self, inputs, attrs, spec if isinstance(spec, tuple) else (spec,))
 
@@ -141,6 +143,13 @@ class Op:
         if callable(self.vjp):
             return self.vjp(index, g, node, *node.inputs, **node.attrs)
         return self.vjp[self.operand_name(index)](g, node, *node.inputs, **node.attrs)
+
+
+def _seen(node: Node) -> str:
+    """A node for a message; what promotion converted is shown as the user knows it."""
+    if node.op.name == "cast" and node.name is None:
+        return f"{node.inputs[0].describe()}, as {node.dtype}"
+    return node.describe()
 
 
 _registry: dict[str, Op] = {}
@@ -223,8 +232,9 @@ def _defaults() -> dict[str, Any]:
         "view": False,
         "light": False,
         "repeats": False,
+        "scratch": 0,
         "is_expression": True,
-        "singular": False,
+        "singular": lambda node: False,
         "piecewise_constant": False,
         "is_leaf": False,
         "promote": lambda arguments: tuple(map(bound("as_node"), arguments)),

@@ -108,9 +108,7 @@ def _sizes(writer: Writer, steps: Sequence[Node], available: Sequence[Node]) -> 
     return _size_lines(writer, sizes_in(steps), [(writer.names[node], node.shape) for node in available])
 
 
-def _size_lines(
-    writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]
-) -> list[Line]:
+def _size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]) -> list[Line]:
     hidden = writer.plan.schedule.residual_sizes
     where: dict[str, str] = {}
     for text, shape in available:
@@ -173,9 +171,7 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
     if interface.structure.kind == "one":
         default = "" if interface.needs_cotangent else "=1.0"
         name = output_words(interface, writer)
-        doc = (
-            f"Return the gradient of cotangent * {name} by each of {', '.join(map(clean, interface.keys))}."
-        )
+        doc = f"Return the gradient of cotangent * {name} by each of {', '.join(map(clean, interface.keys))}."
         return [(f"backward(residuals, cotangent{default})", doc, _pull(writer, planned[0], "cotangent"))]
     made: list[Function] = []
     calls: dict[str, str] = {}
@@ -223,10 +219,10 @@ def _dispatch_signature(interface: Interface) -> str:
 
 def _dispatch(writer: Writer, calls: Mapping[str, str]) -> list[Line]:
     """The sum over the outputs whose cotangent is given; what the others hold, be it NaN, plays no part."""
-    pairs = ", ".join(f"({function}, {part})" for function, part in calls.items())
+    pairs = return_tuple([f"({function}, {part})" for function, part in calls.items()])
     return [
         Line("grads = None"),
-        Line(f"for pull_back, given in ({pairs},):"),
+        Line(f"for pull_back, given in {pairs}:"),
         Line("    if given is not None:"),
         Line("        more = pull_back(residuals, given)"),
         Line("        grads = more if grads is None else {key: grads[key] + more[key] for key in more}"),
@@ -270,7 +266,10 @@ def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]
         lines.append(
             Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,))
         )
-    lines += body(writer, planned, arrays)
+    statements = body(writer, planned, arrays)
+    if lines and statements and statements[0].code.startswith("#"):
+        lines.append(Line(""))
+    lines += statements
     lines.append(Line(f"return {dict_text(interface.keys, _given(writer, planned))}"))
     return lines
 
@@ -311,5 +310,7 @@ def _step(writer: Writer, planned: PlannedRoutine) -> Function:
     lines.append(Line(f"return {outputs}" if interface.wrt is None else f"return {outputs}, {grads}"))
     written = ", ".join(writer.names[leaf] for leaf in interface.updates)
     doc = f"Return what {'forward' if interface.wrt is None else 'forward_and_backward'} returns, and write the new values of {written}."
-    signature = ", ".join(part for part in (arguments_text(writer), "*, cotangent" * interface.needs_cotangent) if part)
+    signature = ", ".join(
+        part for part in (arguments_text(writer), "*, cotangent" * interface.needs_cotangent) if part
+    )
     return f"step({signature})", doc, lines

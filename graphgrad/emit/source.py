@@ -95,23 +95,26 @@ def _comment(comment: Comment, text_width: int) -> str:
 
 
 def wrap(code: str) -> str:
-    """Break a long statement after commas inside its brackets, never inside a string."""
+    """Break a long statement after commas, in as few brackets as possible and never inside a string."""
     if len(code) <= WIDTH:
         return code
     indent = code[: len(code) - len(code.lstrip())] + "    "
-    lines, current, start = [], "", 0
-    for end in (*_breaks(code), len(code)):
-        piece = code[start:end]
-        if current and len(current) + len(piece.rstrip()) > WIDTH:
-            lines.append(current.rstrip())
-            current = indent
-        current += piece
-        start = end
-    return "\n".join([*lines, current])
+    lines: list[str] = []
+    start, begin = 0, ""
+    pending = [*_breaks(code)]
+    while len(begin) + len(code) - start > WIDTH:
+        pending = [(at, depth) for at, depth in pending if at > start]
+        fitting = [(at, depth) for at, depth in pending if len(begin) + at - 1 - start <= WIDTH]
+        if not pending:
+            break
+        at = min(reversed(fitting), key=lambda place: place[1])[0] if fitting else pending[0][0]
+        lines.append(begin + code[start : at - 1])
+        start, begin = at, indent
+    return "\n".join([*lines, begin + code[start:]])
 
 
-def _breaks(code: str) -> Iterator[int]:
-    """Where a statement may go on in the next line: after a comma within brackets."""
+def _breaks(code: str) -> Iterator[tuple[int, int]]:
+    """Where a statement may go on in the next line, after a comma within brackets, and within how many."""
     depth, quote, escaped = 0, "", False
     for at, letter in enumerate(code):
         if quote:
@@ -125,5 +128,4 @@ def _breaks(code: str) -> Iterator[int]:
         elif letter in ")]}":
             depth -= 1
         elif letter == " " and depth and code[at - 1] == ",":
-            yield at + 1
-
+            yield at + 1, depth

@@ -67,6 +67,10 @@ def multiply(x: Operand, y: Operand) -> None:
     """
 
 
+def _is_never_zero(node: Node) -> bool:
+    return node.op.name == "run_time_size" or scalar_value(node) not in (None, 0)
+
+
 @binary(
     np.divide,
     numpy=infix("/", PRODUCT),
@@ -74,7 +78,7 @@ def multiply(x: Operand, y: Operand) -> None:
     rule={"x": "G / y", "y": "-G (x / y) / y"},
     low=0.5,
     noun="ratio",
-    singular=True,
+    singular=lambda node: not _is_never_zero(node.inputs[1]),
 )
 def divide(x: Operand, y: Operand) -> None:
     """x / y, element by element with broadcasting; integers give float64.   d/dx = 1 / y, d/dy = -x / y**2
@@ -122,7 +126,7 @@ def _power_by_base(g: Node, z: Node, x: Node, y: Node) -> Node | None:
     rule={"x": "G y x**(y-1)", "y": "G z log(x)"},
     low=0.5,
     noun="powers",
-    singular=True,
+    singular=lambda node: (scalar_value(node.inputs[1]) or 0) < 1,
     cost=lambda inputs, result: result.size * 50,
 )
 def power(x: Operand, y: Operand) -> Node | None:
@@ -166,7 +170,7 @@ def square(x: Operand) -> None:
     high=3,
     noun="root",
     flops=4,
-    singular=True,
+    singular=lambda node: True,
 )
 def sqrt(x: Operand) -> None:
     """The square root, element by element; nan below 0.   d/dx = 1 / (2 sqrt(x))

@@ -10,7 +10,7 @@ import numpy as np
 from graphgrad.core.errors import ArgumentError, NodeUseError, UnsupportedError
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bind
-from graphgrad.ops import arithmetic, compare, contract, elementary, join, movement, reduce
+from graphgrad.ops import arithmetic, compare, contract, convert, elementary, join, movement, reduce
 
 _UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
     np.add: arithmetic.add,
@@ -42,7 +42,9 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.sum: reduce.sum,
     np.mean: reduce.mean,
     np.max: reduce.max,
+    np.amax: reduce.max,
     np.min: reduce.min,
+    np.amin: reduce.min,
     np.reshape: movement.reshape,
     np.transpose: movement.transpose,
     np.matrix_transpose: movement.matrix_transpose,
@@ -50,6 +52,7 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.expand_dims: movement.expand_dims,
     np.squeeze: movement.squeeze,
     np.concatenate: join.concatenate,
+    np.astype: convert.cast,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: x.size,

@@ -13,7 +13,16 @@ from graphgrad.ops.family import unary
 from graphgrad.ops.leaf import Operand
 
 
-@unary(np.exp, vjp=lambda g, y, x: g * y, rule="G y", low=-2, high=2, noun="exps", flops=20, singular=True)
+@unary(
+    np.exp,
+    vjp=lambda g, y, x: g * y,
+    rule="G y",
+    low=-2,
+    high=2,
+    noun="exps",
+    flops=20,
+    singular=lambda node: True,
+)
 def exp(x: Operand) -> None:
     """e ** x, element by element.   d/dx = exp(x)
 
@@ -22,7 +31,16 @@ def exp(x: Operand) -> None:
     """
 
 
-@unary(np.log, vjp=lambda g, y, x: g / x, rule="G / x", low=0.2, high=3, noun="logs", flops=20, singular=True)
+@unary(
+    np.log,
+    vjp=lambda g, y, x: g / x,
+    rule="G / x",
+    low=0.2,
+    high=3,
+    noun="logs",
+    flops=20,
+    singular=lambda node: True,
+)
 def log(x: Operand) -> None:
     """The natural logarithm, element by element; -inf at 0, nan below.   d/dx = 1 / x
 
@@ -65,6 +83,7 @@ def _spell_sigmoid(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     noun="gate",
     flops=45,
     repeats=True,
+    scratch=2,
 )
 def sigmoid(x: Operand) -> None:
     """1 / (1 + exp(-x)), element by element, without overflow.   d/dx = y (1 - y)

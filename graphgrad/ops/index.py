@@ -97,6 +97,8 @@ def _normal_slice(item: slice, size: Size) -> slice:
             last = max(last, first)
             whole = first == 0 and last >= size
             return slice(None, None, stride) if whole else slice(first, last, stride)
+        if first < 0:  # nothing is left to count down from
+            return slice(0, 0, stride)
         return (
             slice(None, None, stride)
             if first == size - 1 and last == -1
@@ -302,7 +304,7 @@ def _place_samples(rng: np.random.Generator) -> Iterator[Sample]:
 def place(x: Operand, shape: Any, index: Any) -> Node:
     """Zeros of `shape` with x at `index`: the adjoint of indexing.
 
-    >>> gg.place(gg.input("g", (3,)), (2, 3), 0).shape
+    >>> place(gg.input("g", (3,)), (2, 3), 0).shape
     (2, 3)
     """
     wanted = as_shape(shape)

@@ -78,7 +78,7 @@ def update(x: Operand, v: Operand, index: Any) -> Node:
 
     The gradient at that place goes to v, the rest to x.
 
-    >>> gg.update(gg.input("x", (3,)), 0, slice(1, None)).shape
+    >>> update(gg.input("x", (3,)), 0, slice(1, None)).shape
     (3,)
     """
     node = as_node(x)

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from graphgrad.core.dim import Size, add, evaluate, multiply, symbols
 from graphgrad.core.errors import ArgumentError, InvalidValueError
 from graphgrad.core.node import Node
@@ -15,6 +17,9 @@ from graphgrad.plan.schedule import is_free
 
 _REFERENCE = 1_000_000
 """The size that formulas are compared at, to say which moment is the peak."""
+
+
+_IN_PLACE = ("add", "subtract", "multiply", "divide", "negative")
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,16 @@ class Memory:
             If a size is unknown, missing or negative.
         """
         needed = {name for item in fields(self) for name in symbols(getattr(self, item.name))}
+        unknown = [name for name in sizes if name not in needed]
+        if unknown:
+            known = ", ".join(sorted(needed)) or "none"
+            raise ArgumentError(
+                f"memory depends on no size {unknown[0]!r:.60}", saw=[f"it depends on {known}"]
+            )
         for name, value in sizes.items():
-            if not isinstance(value, int) or value < 0:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
                 raise InvalidValueError(f"the size {name} is a number from 0 up, not {value!r:.60}")
+        sizes = {name: int(value) for name, value in sizes.items()}
         missing = sorted(needed - set(sizes))
         if missing:
             raise ArgumentError(
@@ -101,7 +113,7 @@ def allocated(
 ) -> Size:
     """The most a routine holds at one time, `held` from the start: its variables live until it returns."""
     known: dict[Spec, int] = {}
-    moments = [[spec for node in nodes for spec in owned(node)] for nodes in statements.values()]
+    moments = [_moment(nodes, known) for nodes in statements.values()]
     own = [owned(node) for node in statements]
     moments.append([node.spec for node in copied])
     live = highest = 0
@@ -114,6 +126,30 @@ def allocated(
             live += _roughly(own[number], known)
     before = Counter(spec for specs in own[:at] for spec in specs)
     return _sum(before + Counter(moments[at]) + Counter(held))
+
+
+def _moment(nodes: Sequence[Node], known: dict[Spec, int]) -> list[Spec]:
+    """The most that one statement has allocated at a time; `nodes` is what it computes, each after its inputs."""
+    held: dict[Node, list[Spec]] = {}  # what waits for its reader within the statement
+    worst: list[Spec] = []
+    for node in nodes:
+        waiting = [spec for specs in held.values() for spec in specs]
+        temporary = [spec for part in node.inputs for spec in held.pop(part, ())]
+        made = [] if _reuses(node, temporary) else list(owned(node))
+        now = [*waiting, *made, *owned(node) * node.op.scratch]
+        if _roughly(now, known) > _roughly(worst, known):
+            worst = now
+        held[node] = temporary if node.op.view else list(owned(node))
+    return worst
+
+
+def _reuses(node: Node, temporary: Sequence[Spec]) -> bool:
+    """Whether NumPy's operators write the result over an operand that nobody else can see, as for large arrays."""
+    if node.op.name not in _IN_PLACE or not temporary:
+        return False
+    sides = [part for part in node.inputs if not is_free(part)]
+    swaps = node.op.name in ("add", "multiply")
+    return node.spec in temporary and (swaps or node.inputs[0] is sides[0] and node.inputs[0].spec == node.spec)
 
 
 def kept(residuals: Iterable[Node]) -> list[Node]:

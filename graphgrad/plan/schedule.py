@@ -75,7 +75,9 @@ def schedule(graph: Graph, interface: Interface) -> Schedule:
         results = (*outputs, *graph.outputs[interface.step_gradients], *graph.outputs[interface.new_values])
         routines.append(_routine("step", results, order, ()))
     residuals = _residuals(forward, backwards)
-    return Schedule(graph, interface, tuple(routines), residuals, _hidden_sizes(interface, backwards, residuals), phases)
+    return Schedule(
+        graph, interface, tuple(routines), residuals, _hidden_sizes(interface, backwards, residuals), phases
+    )
 
 
 def _routine(
@@ -112,8 +114,9 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
 
 def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     """The place of every node; each comes after its inputs."""
+    varies = _varying(graph)
     forward = toposort(
-        sorted((n for n in graph.nodes if phases[n] == "forward" and _varies(n)), key=_written)
+        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=_written)
     )
     place = {node: at for at, node in enumerate(forward)}
     found_at = {node: at for at, node in enumerate(graph.nodes)}
@@ -142,9 +145,13 @@ def _written(node: Node) -> int:
     return node.serial
 
 
-def _varies(node: Node) -> bool:
-    """Not a constant: constants are shared between models, so their age says nothing about this one."""
-    return bool(node.inputs) or node.op.is_leaf
+def _varying(graph: Graph) -> set[Node]:
+    """What depends on an argument. Constants are shared between models, so their age says nothing about this one."""
+    varies: set[Node] = set()  # only asked, never iterated
+    for node in graph.nodes:
+        if node.op.is_leaf or any(part in varies for part in node.inputs):
+            varies.add(node)
+    return varies
 
 
 def _residuals(forward: Routine, backwards: Sequence[Routine]) -> tuple[Node, ...]:

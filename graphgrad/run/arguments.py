@@ -27,6 +27,11 @@ class Arguments:
         self._sizes = tuple(sizes)
         """Derived sizes that must not come out negative."""
 
+    def own(self, name: str, value: Any) -> Any:
+        """One argument, checked and copied; its named sizes may still be anything."""
+        checked = self._check(self._known[name], value, {})
+        return np.array(checked) if isinstance(checked, np.ndarray) else checked
+
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """The arguments in the signature's order, each checked.
 
@@ -163,8 +168,14 @@ class Arguments:
         return kind(f"{self.model}: {name!r} {problem}", saw=saw, hint=hint)
 
 
-def check_targets(updates: Sequence[Node], values: Mapping[Node, Array], model: str) -> None:
-    """The arrays that `step` writes must be writeable, as given, and must not overlap.
+_OVERLAP_WORK = 10_000
+"""How much searching two arrays' common memory is worth; beyond that they count as overlapping."""
+
+
+def check_targets(
+    updates: Sequence[Node], values: Mapping[Node, Array], original: Mapping[str, Any], model: str
+) -> None:
+    """The arrays that `step` writes must be arrays, as given, that are writeable and do not overlap.
 
     Raises
     ------
@@ -174,15 +185,36 @@ def check_targets(updates: Sequence[Node], values: Mapping[Node, Array], model: 
         If one is no array that can be written.
     """
     for leaf in updates:
-        array = values[leaf]
-        if not array.flags.writeable:
+        name = str(leaf.attrs["name"])
+        if not isinstance(original[name], np.ndarray):
+            kind = type(original[name]).__name__
+            raise ArgumentError(
+                f"{model}.step writes {shorten(name)!r}, so it must be an array, not {kind}",
+                hint="np.array(value)",
+            )
+        if not values[leaf].flags.writeable:
             raise InvalidValueError(
-                f"{model}.step writes {leaf.name!r}, and this array is read-only", hint="array.copy()"
+                f"{model}.step writes {shorten(name)!r}, and this array is read-only", hint="array.copy()"
             )
     for at, one in enumerate(updates):
-        for other in updates[at + 1 :]:
-            if np.shares_memory(values[one], values[other]):
-                raise InvalidValueError(
-                    f"{model}.step writes {one.name!r} and {other.name!r}, and these arrays overlap",
-                    hint="array.copy()",
+        for other in updates[at:]:
+            shared = _repeats(values[one]) if one is other else _overlap(values[one], values[other])
+            if shared:
+                names = " and ".join(
+                    dict.fromkeys(repr(shorten(str(leaf.attrs["name"]))) for leaf in (one, other))
                 )
+                raise InvalidValueError(
+                    f"{model}.step writes {names}, and this memory overlaps", hint="array.copy()"
+                )
+
+
+def _repeats(array: Array) -> bool:
+    """Whether several elements of an array are the same memory, as broadcasting makes it."""
+    return any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+
+
+def _overlap(one: Array, other: Array) -> bool:
+    try:
+        return np.shares_memory(one, other, max_work=_OVERLAP_WORK)  # type: ignore[arg-type]  # any count will do
+    except (np.exceptions.TooHardError, OverflowError):
+        return True

@@ -20,6 +20,8 @@ class Bound:
     """
 
     def __init__(self, compiled: Compiled, values: Mapping[str, Any]) -> None:
+        if not isinstance(values, Mapping):
+            raise ArgumentError(f"bind takes a dict of arrays by name, not {type(values).__name__}")
         unknown = [name for name in values if name not in compiled.signature]
         if unknown:
             raise ArgumentError(
@@ -28,8 +30,7 @@ class Bound:
             )
         self.compiled = compiled
         self.values: dict[str, Any] = {
-            name: np.array(value) if isinstance(value, np.ndarray | np.generic) else value
-            for name, value in values.items()
+            name: compiled.arguments.own(name, value) for name, value in values.items()
         }
         self.signature = tuple(name for name in compiled.signature if name not in self.values)
 

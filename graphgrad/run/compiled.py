@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from graphgrad.core.dim import Dim, at_least
-from graphgrad.core.errors import ArgumentError, DTypeError, GraphgradError, ShapeError
+from graphgrad.core.dim import Dim
+from graphgrad.core.errors import ArgumentError, GraphgradError, ShapeError
 from graphgrad.core.graph import Graph
 from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bound
-from graphgrad.core.spec import shape_text
 from graphgrad.emit.source import Source
 from graphgrad.plan.alias import base
 from graphgrad.plan.memory import Memory
 from graphgrad.plan.plan import Plan
 from graphgrad.plan.schedule import is_free
+from graphgrad.plan.sizes import never_negative
 from graphgrad.run.arguments import Arguments, check_targets
 from graphgrad.run.bound import Bound
+from graphgrad.run.cotangents import complete
 from graphgrad.run.explain import Explanation, explain
 from graphgrad.run.load import emitted_lines, file_name, load
-from graphgrad.run.nonfinite import check_finite
+from graphgrad.run.nonfinite import blame, is_finite
 from graphgrad.run.profile import Profile, profile
 from graphgrad.run.save import save
 from graphgrad.run.verify import verify
@@ -44,10 +46,12 @@ class Compiled:
         self._interface: Interface = plan.schedule.interface
         self._namespace = load(source)
         self._file = file_name(source)
-        self._arguments = Arguments(self._interface.name, self._interface.arguments, _fallible_sizes(plan))
+        self.arguments = Arguments(
+            self._interface.name, self._interface.arguments, never_negative(plan.schedule.graph)
+        )
         self._copied = tuple(is_free(base(node)) for node in plan.schedule.residuals)
 
-    # ---- what it is ---------------------------------------------------------------------------------------------------
+    # ---- what it is ------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -56,7 +60,7 @@ class Compiled:
     @property
     def signature(self) -> tuple[str, ...]:
         """The arguments' names, in the order in which they can be given by position."""
-        return self._arguments.names
+        return self.arguments.names
 
     @property
     def source(self) -> str:
@@ -87,7 +91,7 @@ class Compiled:
         """As the graph it was compiled from, never as code."""
         return (bound("finish"), (self.graph, self._interface, self.stages))
 
-    # ---- running ------------------------------------------------------------------------------------------------------
+    # ---- running ---------------------------------------------------------------------------------------
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the model: the outputs, or with `wrt` the outputs and the gradients by name.
@@ -97,16 +101,21 @@ class Compiled:
         ArgumentError, DTypeError, ShapeError
             If the arguments do not fit; nothing has run then.
         """
-        if self._interface.wrt is None:
-            values = self._arguments.bind(args, kwargs)
+        interface = self._interface
+        if interface.wrt is None:
+            values = self.arguments.bind(args, kwargs)
             outputs = self._outputs(self._run("forward", values))
-            self._check_finite(outputs, {}, values)
+            self._ensure_finite(outputs, self._output_nodes, self._given(values))
             return outputs
         kwargs, cotangent = self._take_cotangent(kwargs)
-        values = self._arguments.bind(args, kwargs)
-        outputs, grads = self._run("forward_and_backward", values, cotangent=self._cotangent(cotangent))
+        values = self.arguments.bind(args, kwargs)
+        parts = self._cotangents(cotangent, interface.arguments, values)
+        whole = interface.structure.build(parts)
+        outputs, grads = self._run("forward_and_backward", values, cotangent=whole)
         outputs, grads = self._outputs(outputs), _arrays(grads)
-        self._check_finite(outputs, grads, values)
+        if interface.check_nan:
+            nodes, seeds = self._pulled(parts)
+            self._ensure_finite((outputs, grads), [*self._output_nodes, *nodes], self._given(values) | seeds)
         return outputs, grads
 
     def forward(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -114,16 +123,19 @@ class Compiled:
 
         The residuals are the call's own: changing an argument afterwards does not change them.
         """
-        values = self._arguments.bind(args, kwargs)
+        values = self.arguments.bind(args, kwargs)
         result = self._run("forward", values)
+        given, residuals = (result, ()) if self._interface.wrt is None else result
+        outputs = self._outputs(given)
+        self._ensure_finite(outputs, self._output_nodes, self._given(values))
         if self._interface.wrt is None:
-            return self._outputs(result)
-        outputs, residuals = result
-        own = tuple(
+            return outputs
+        count = len(self._copied)
+        own = (
             np.array(value) if copied else value
             for value, copied in zip(residuals, self._copied, strict=False)
         )
-        return self._outputs(outputs), (*own, *residuals[len(self._copied) :])
+        return outputs, (*own, *residuals[count:])
 
     def backward(self, residuals: Any, cotangent: Any = None) -> dict[str, Array]:
         """The gradients by name, from the residuals of a `forward` call, which stay as they are.
@@ -131,33 +143,45 @@ class Compiled:
         Parameters
         ----------
         cotangent:
-            In the outputs' structure, None meaning zero; by default 1 for a scalar first output and None for the rest.
+            In the outputs' structure, None meaning zero; by default 1 for a scalar first output and None for the
+            rest.
         """
         if self._interface.wrt is None:
             raise ArgumentError(
                 f"{self.name} was compiled without wrt, so it has no backward",
                 hint="gg.compile(..., wrt=[...])",
             )
-        if not isinstance(residuals, tuple) or len(residuals) < len(self._copied):
-            raise ArgumentError(f"{self.name}.backward takes the residuals that forward returned")
-        return _arrays(self._run("backward", [residuals, self._cotangent(cotangent)]))
+        kept, hidden = self._unpack(residuals)
+        parts = self._cotangents(cotangent, list(kept), list(kept.values()), hidden)
+        grads = _arrays(self._run("backward", [residuals, self._interface.structure.build(parts)]))
+        if self._interface.check_nan:
+            nodes, seeds = self._pulled(parts)
+            self._ensure_finite(grads, nodes, kept | seeds, hidden)
+        return grads
 
     def step(self, /, *args: Any, **kwargs: Any) -> Any:
-        """What a call returns; and the new value of each leaf in `updates` is written into the array passed for it."""
-        if not self._interface.updates:
+        """What a call returns; and the new value of each leaf in `updates` is written into the array passed for
+        it. With `check_nan`, nothing is written if something is not finite."""
+        interface = self._interface
+        if not interface.updates:
             raise ArgumentError(f"{self.name} was compiled without updates, so it has no step")
-        values = self._arguments.bind(args, kwargs)
-        given = dict(zip(self._interface.arguments, values, strict=True))
-        original = dict(zip(self.signature, args, strict=False)) | kwargs
-        for leaf in self._interface.updates:
-            if not isinstance(original[leaf.attrs["name"]], np.ndarray):
-                raise ArgumentError(f"{self.name}.step writes {leaf.name!r}, so it must be an array")
-        check_targets(self._interface.updates, given, self.name)
-        result = self._run("step", values)
-        if self._interface.wrt is None:
-            return self._outputs(result)
-        outputs, grads = result
-        return self._outputs(outputs), _arrays(grads)
+        kwargs, cotangent = self._take_cotangent(kwargs)
+        values = self.arguments.bind(args, kwargs)
+        given = self._given(values)
+        check_targets(
+            interface.updates, given, dict(zip(self.signature, args, strict=False)) | kwargs, self.name
+        )
+        seeds: dict[Node, Any] = {}
+        keywords: dict[str, Any] = {}
+        if interface.needs_cotangent or cotangent is not None:
+            seeds, keywords = self._step_cotangent(cotangent, values)
+        before = {leaf: np.array(given[leaf]) for leaf in interface.updates if interface.check_nan}
+        result = self._run("step", values, **keywords)
+        outputs, grads = (result, {}) if interface.wrt is None else result
+        outputs, grads = self._outputs(outputs), _arrays(grads)
+        if interface.check_nan:
+            self._ensure_step_finite((outputs, grads), given, before, seeds)
+        return (outputs, grads) if interface.wrt is not None else outputs
 
     def init(self, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """Initial values of the parameters and states, by name, in the order of the signature.
@@ -183,13 +207,13 @@ class Compiled:
         """A callable that owns these arguments (a copy of each) and takes the others."""
         return Bound(self, values)
 
-    # ---- looking ------------------------------------------------------------------------------------------------------
+    # ---- looking ---------------------------------------------------------------------------------------
 
     def save(self, path: Any) -> Any:
         """Write the module to a file, whole or not at all; large constants go to a ``.npz`` of the same name."""
         return save(self.emitted, path)
 
-    def memory(self, **sizes: int) -> Memory:
+    def memory(self, /, **sizes: int) -> Memory:
         """Bytes of one call; without sizes, each a formula in the symbolic ones."""
         return self.plan.memory.at(sizes) if sizes else self.plan.memory
 
@@ -201,19 +225,22 @@ class Compiled:
         """A picture of forward and backward; see `graphgrad.draw`."""
         return bound("draw")(self, **options)
 
-    def verify(self, **arrays: Any) -> dict[str, float]:
+    def verify(self, /, **arrays: Any) -> dict[str, float]:
         """Compare with the interpreter and with finite differences; see `graphgrad.run.verify.verify`."""
-        return verify(self.plan, self._namespace, self._arguments, arrays)
+        return verify(self.plan, self._namespace, self.arguments, arrays)
 
-    def profile(self, **arrays: Any) -> Profile:
+    def profile(self, /, **arrays: Any) -> Profile:
         """Time every statement; see `graphgrad.run.profile.profile`."""
-        return profile(self.emitted, self.plan, self._arguments.bind((), arrays))
+        return profile(self.emitted, self.plan, self.arguments.bind((), arrays))
 
-    # ---- inside -------------------------------------------------------------------------------------------------------
+    # ---- inside ----------------------------------------------------------------------------------------
 
     def _take_cotangent(self, kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        """The keyword that is no argument of the model, unless one has that very name."""
         rest = dict(kwargs)
-        return (rest, None) if "cotangent" in self.signature else (rest, rest.pop("cotangent", None))
+        if self._interface.wrt is None or "cotangent" in self.signature:
+            return rest, None
+        return rest, rest.pop("cotangent", None)
 
     def _run(self, function: str, values: Sequence[Any], **keywords: Any) -> Any:
         try:
@@ -231,50 +258,92 @@ class Compiled:
             if origin is not None:
                 error.add_note(str(explain(self.emitted, self.plan, line)))
 
-    def _check_finite(self, outputs: Any, grads: Mapping[str, Array], values: Sequence[Any]) -> None:
-        if self._interface.check_nan:
-            leaves = dict(zip(self._interface.arguments, values, strict=True))
-            for seed in self._interface.seeds:
-                leaves[seed.cotangent] = np.ones((), seed.cotangent.dtype)
-            flat = self._interface.structure.flatten(outputs, "outputs")
-            check_finite([*flat, *grads.values()], self.graph, leaves)
+    def _given(self, values: Sequence[Any]) -> dict[Node, Any]:
+        return dict(zip(self._interface.arguments, values, strict=True))
+
+    @property
+    def _output_nodes(self) -> tuple[Node, ...]:
+        return self.graph.outputs[self._interface.outputs]
 
     def _outputs(self, outputs: Any) -> Any:
         structure = self._interface.structure
         return structure.build(np.asarray(value) for value in structure.flatten(outputs, "outputs"))
 
-    def _cotangent(self, cotangent: Any) -> Any:
-        """A cotangent in the outputs' structure, checked; the default if none is given."""
-        structure, interface = self._interface.structure, self._interface
-        if cotangent is None:
-            if interface.needs_cotangent or not interface.seeds or interface.seeds[0].output != 0:
-                raise ArgumentError(
-                    f"{self.name}: the first output is no float scalar, so a cotangent is needed",
-                    hint="cotangent=...",
-                )
-            return structure.build([1.0] + [None] * (structure.size - 1))
-        parts = structure.flatten(cotangent, "cotangent")
-        seeds = {seed.output: seed.cotangent for seed in interface.seeds}
-        return structure.build(self._cotangent_part(seeds.get(at), part) for at, part in enumerate(parts))
-
-    def _cotangent_part(self, leaf: Node | None, value: Any) -> Any:
-        if value is None:
-            return None
-        if leaf is None:
-            raise DTypeError(f"{self.name}: the cotangent of an integer output is None")
-        spec = leaf.spec
-        array = np.asarray(value, spec.dtype) if isinstance(value, int | float) else np.asarray(value)
-        if array.dtype != spec.dtype:
-            raise DTypeError(f"{self.name}: the cotangent has dtype {spec.dtype}, got {array.dtype}")
-        fits = array.ndim == len(spec.shape) and all(
-            not isinstance(size, int) or size == number
-            for size, number in zip(spec.shape, array.shape, strict=False)
-        )
-        if not fits:
-            raise ShapeError(
-                f"{self.name}: the cotangent has shape {shape_text(spec.shape)}, got {array.shape}"
+    def _unpack(self, residuals: Any) -> tuple[dict[Node, Any], dict[str, int]]:
+        """The arrays and the named sizes in residuals, checked."""
+        schedule = self.plan.schedule
+        count = len(schedule.residuals)
+        fits = isinstance(residuals, tuple) and len(residuals) == count + len(schedule.residual_sizes)
+        if not fits or not all(map(_is_like, schedule.residuals, residuals)):
+            raise ArgumentError(
+                f"{self.name}.backward takes the residuals that forward returned",
+                hint="outputs, residuals = model.forward(...); model.backward(residuals)",
             )
-        return array
+        kept = dict(zip(schedule.residuals, residuals, strict=False))
+        return kept, dict(zip(schedule.residual_sizes, residuals[count:], strict=True))
+
+    def _cotangents(
+        self,
+        cotangent: Any,
+        nodes: Sequence[Node],
+        values: Sequence[Any],
+        hidden: Mapping[str, int] = MappingProxyType({}),
+    ) -> tuple[Any, ...]:
+        """A cotangent for each output, checked against the sizes that these values have."""
+        sizes: dict[str, int] = dict(hidden)
+        if cotangent is not None:
+            for node, value in zip(nodes, values, strict=True):
+                for size, number in zip(node.shape, np.shape(value), strict=True):
+                    if isinstance(size, Dim) and size.name is not None:
+                        sizes[size.name] = number
+        return complete(self._interface, cotangent, sizes)
+
+    def _step_cotangent(
+        self, cotangent: Any, values: Sequence[Any]
+    ) -> tuple[dict[Node, Any], dict[str, Any]]:
+        interface = self._interface
+        if not interface.needs_cotangent:
+            raise ArgumentError(f"{self.name}.step starts from a scalar, so it takes no cotangent")
+        parts = self._cotangents(cotangent, interface.arguments, values)
+        if parts[0] is None:
+            raise ArgumentError(f"{self.name}.step needs the cotangent of the first output")
+        return {interface.seeds[0].cotangent: parts[0]}, {"cotangent": interface.structure.build(parts)}
+
+    def _pulled(self, parts: Sequence[Any]) -> tuple[list[Node], dict[Node, Any]]:
+        """The gradients that cotangents ask for, and the seeds they start from."""
+        nodes: list[Node] = []
+        seeds: dict[Node, Any] = {}
+        for number, seed in enumerate(self._interface.seeds):
+            if parts[seed.output] is not None:
+                nodes += self.graph.outputs[self._interface.gradients(number)]
+                seeds[seed.cotangent] = np.asarray(parts[seed.output], seed.cotangent.dtype)
+        return nodes, seeds
+
+    def _ensure_finite(
+        self,
+        results: Any,
+        computed: Sequence[Node],
+        values: Mapping[Node, Any],
+        sizes: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        if self._interface.check_nan and not is_finite(results):
+            raise blame(computed, values, sizes, self.graph.origins)
+
+    def _ensure_step_finite(
+        self, results: Any, given: Mapping[Node, Any], before: Mapping[Node, Any], seeds: Mapping[Node, Any]
+    ) -> None:
+        interface = self._interface
+        if is_finite((results, [given[leaf] for leaf in before])):
+            return
+        for leaf, value in before.items():
+            given[leaf][...] = value
+        outputs = self.graph.outputs
+        computed = [*self._output_nodes, *outputs[interface.step_gradients], *outputs[interface.new_values]]
+        raise blame(computed, {**given, **seeds}, {}, self.graph.origins)
+
+
+def _is_like(node: Node, value: Any) -> bool:
+    return getattr(value, "dtype", None) == node.dtype and np.ndim(value) == node.ndim
 
 
 def _arrays(grads: Mapping[str, Any]) -> dict[str, Array]:
@@ -294,10 +363,3 @@ def _initial(leaf: Node, rng: np.random.Generator) -> Array:
         if scheme is None
         else np.asarray(scheme(rng, shape, leaf.dtype), leaf.dtype)
     )
-
-
-def _fallible_sizes(plan: Plan) -> list[Dim]:
-    """Sizes that could come out negative: what a slice leaves of a symbolic size."""
-    shapes = dict.fromkeys(spec.shape for node in plan.schedule.graph.nodes for spec in node.specs)
-    sizes = dict.fromkeys(size for shape in shapes for size in shape if isinstance(size, Dim))
-    return [size for size in sizes if not at_least(size, 0)]

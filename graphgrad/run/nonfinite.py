@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphgrad.core.errors import NonFiniteError
-from graphgrad.core.graph import Graph
+from graphgrad.core.graph import Origins
 from graphgrad.core.node import Node
+from graphgrad.core.traverse import toposort
 from graphgrad.interpret import interpret_all
 
 
-def is_finite(values: Iterable[Any]) -> bool:
-    """Whether no float among the values is NaN or inf."""
-    return all(np.asarray(value).dtype.kind != "f" or bool(np.isfinite(value).all()) for value in values)
+def is_finite(values: Any) -> bool:
+    """Whether no float in an array, or in nested tuples, lists and dicts of them, is NaN or inf."""
+    if isinstance(values, Mapping):
+        values = tuple(values.values())
+    if isinstance(values, list | tuple):
+        return all(map(is_finite, values))
+    return np.asarray(values).dtype.kind != "f" or bool(np.isfinite(values).all())
 
 
-def check_finite(results: Iterable[Any], graph: Graph, values: Mapping[Node, Any]) -> None:
-    """Raise if a result holds a NaN or inf, naming the first node whose inputs are all finite and whose value is not.
+def blame(
+    computed: Sequence[Node], values: Mapping[Node, Any], sizes: Mapping[str, int], origins: Origins
+) -> NonFiniteError:
+    """The error that names the first node whose inputs are all finite and whose value is not.
 
-    Raises
-    ------
-    NonFiniteError
-        With the node and the user's line.
+    Parameters
+    ----------
+    computed:
+        What was computed and holds a NaN or inf.
+    values:
+        What it was computed from: arguments, or residuals and cotangents.
     """
-    if is_finite(results):
-        return
     with np.errstate(all="ignore"):
-        known = interpret_all(graph.outputs, values)
-    for node in graph.nodes:
-        if not is_finite([known[node]]) and is_finite(known[part] for part in node.inputs):
-            entries = graph.origins.get(node, ())
-            blamed = entries[0].forward if entries else node
-            what = f"the gradient of {blamed.op.name}" if entries else node.op.name
-            kind = "NaN" if np.isnan(known[node]).any() else "inf"
-            raise NonFiniteError(f"{what} gives {kind}", saw=[blamed.describe()], site=blamed.notes.site)
-    raise NonFiniteError("the compiled module gives NaN or inf where the model itself does not")
+        known = interpret_all(computed, values, sizes)
+    for node in toposort(computed):
+        if node not in known or is_finite(known[node]):
+            continue
+        if is_finite([known[part] for part in node.inputs if part in known]):
+            return _error(node, known[node], node in values, origins)
+    return NonFiniteError("the compiled module gives NaN or inf where the model itself does not")
+
+
+def _error(node: Node, value: Any, given: bool, origins: Origins) -> NonFiniteError:
+    entries = origins.get(node, ())
+    blamed = entries[0].forward if entries else node
+    kind = "NaN" if np.isnan(value).any() else "inf"
+    if given:
+        what = f"{'the argument ' if node.op.is_leaf else ''}{node.name or node.op.name!r} holds {kind}"
+    elif entries:
+        what = f"the gradient of {blamed.op.name} gives {kind}"
+    else:
+        what = f"{node.op.name} gives {kind}"
+    return NonFiniteError(what, saw=[blamed.describe()], site=blamed.notes.site)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable
+import threading
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,19 +14,23 @@ import numpy as np
 from graphgrad.core.errors import ArgumentError, InvalidValueError
 from graphgrad.emit.source import Source
 
+Write = Callable[[IO[bytes]], Any]
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file beside its place and move it there, so that it is never seen half-written."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+
+def write_whole(files: Sequence[tuple[Path, Write]]) -> None:
+    """Write files beside their places and move them there once all are complete, so that none is seen half-written."""
+    moves: list[tuple[Path, Path]] = []
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        for path, write in files:
+            temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}.{threading.get_ident()}.tmp")
+            with open(temporary, "xb") as file:
+                moves.append((temporary, path))
+                write(file)
+        for temporary, path in moves:
+            os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        for temporary, _ in moves:
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -35,14 +40,31 @@ def save(source: Source, path: Any) -> Path:
     Raises
     ------
     ArgumentError, InvalidValueError
-        If the path is no path, or does not end in ``.py``.
+        If the path is no path, does not end in ``.py``, or is a folder.
+    OSError
+        If it cannot be written there; what was there before is still there then.
     """
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(f"save takes a path, not {type(path).__name__}")
     target = Path(path)
     if target.suffix != ".py":
         raise InvalidValueError(f"a module is saved as .py, not {target.name!r:.60}", hint='save("model.py")')
+    files: list[tuple[Path, Write]] = [(target, lambda file: file.write(source.text.encode()))]
     if source.arrays:
-        write_whole(target.with_suffix(".npz"), lambda file: np.savez(file, **dict(source.arrays)))
-    write_whole(target, lambda file: file.write(source.text.encode()))
+        files.insert(0, (target.with_suffix(".npz"), lambda file: _write_arrays(file, source.arrays)))
+    folders = [file for file, _ in files if file.is_dir()]
+    if folders:
+        raise InvalidValueError(f"{str(folders[0])!r:.60} is a folder", hint='save("model.py")')
+    try:
+        write_whole(files)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(target)) from None
     return target
+
+
+def _write_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """As `numpy.savez` does, whose own parameters forbid some names."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.core.traverse import toposort
 from graphgrad.interpret import interpret
 
 
@@ -115,6 +116,63 @@ def test_singular_branch_that_is_not_taken_makes_no_nan(branch):
     assert (at_zero, below) == (0.0, 0.0)
     assert np.isfinite(above)
     assert above != 0
+
+
+def test_nested_choices_guard_every_branch():
+    def function(x):
+        return gg.where(x > 1, gg.log(x - 1), gg.where(x > 0, gg.sqrt(x), 1 / (x - 1)))
+
+    (found,) = gradients(function, [-1.0, 0.25, 1.0, 3.0])
+    assert found == pytest.approx([-0.25, 1.0, 0.5, 0.5])
+
+
+def test_overflow_in_the_branch_that_is_not_taken_makes_no_nan():
+    (found,) = gradients(lambda x: gg.where(x > 20, x, gg.log(1 + gg.exp(x))), [0.0, 1000.0])
+    assert found == [0.5, 1.0]
+
+
+def test_choice_between_columns_guards_through_broadcasting():
+    by_x, by_scale = gradients(lambda x, s: gg.where(s > 0, x / s, 0), [[1.0, 2.0], [3.0, 4.0]], [0.0, 2.0])
+    assert by_x == [[0.0, 0.5], [0.0, 0.5]]
+    assert by_scale == [0.0, -1.5]
+
+
+def test_forward_mode_makes_no_nan_either():
+    x = gg.input("x", (2,), "float64")
+    pushed = gg.jvp(gg.where(x > 0, gg.sqrt(x), 0), [x], [gg.const(np.ones(2))])
+    with np.errstate(all="ignore"):
+        assert interpret([pushed], {x: np.array([-1.0, 4.0])})[0].tolist() == [0.0, 0.25]
+
+
+def test_second_derivative_makes_no_nan_and_is_right_where_the_first_is_zero():
+    x = gg.input("x", (3,), "float64")
+    loss = gg.sum((gg.where(x > 0, gg.sqrt(x), 0) - 2) ** 2)
+    (second,) = [gg.grad(gg.sum(gg.grad(loss, x)), x)]
+    with np.errstate(all="ignore"):
+        found = interpret([second], {x: np.array([-1.0, 4.0, 1.0])})[0]
+    assert found.tolist() == pytest.approx([0.0, 0.125, 1.0])
+
+
+def count(kind, *nodes):
+    return len([node for node in toposort(nodes) if node.op.name == kind])
+
+
+def test_guard_stands_only_where_it_is_needed():
+    x, label = gg.input("x", ("batch", 5)), gg.input("label", ("batch",), "int64")
+    scale = gg.param("scale", ())
+    leaky = gg.sum(gg.where(x > 0, x / scale, x / 30.0 + x**2 / x.shape[0]))
+    assert count("where", gg.grad(leaky, x)) == 3, "two masks, and a guard for the division by what may be 0"
+    assert count("where", gg.grad(gg.sum(gg.where(x > 0, x * 2, 1 - x)), x)) == 2
+    assert count("where", gg.grad(gg.sum(gg.sqrt(x) / x), x)) == 0
+    assert count("where", gg.grad(gg.nn.cross_entropy(x, label), x)) == 1
+
+
+def test_guard_is_told_as_such():
+    x = gg.input("x", (3,))
+    root = gg.sqrt(x)
+    gradient = gg.grad(gg.sum(gg.where(x > 0, root, 0)), x)
+    roles = {(origin.role, origin.forward) for origin in gradient.notes.derived}
+    assert ("guard", root) in roles
 
 
 def test_mean_and_sum_of_an_empty_axis_have_empty_gradients():

@@ -138,6 +138,13 @@ def test_division_rounds_down_as_python_does():
             assert evaluate(size, {"batch": number}) == eval(str(size), {"batch": number})
 
 
+def test_minus_before_a_division_keeps_its_brackets():
+    size = -(as_size("batch") // 2)
+    assert str(size) == "-(batch // 2)"
+    assert eval(spell(size, str), {"batch": 3}) == -1
+    assert as_size(str(size)) == size
+
+
 def test_division_by_zero_is_a_shape_error():
     with pytest.raises(gg.ShapeError, match="divided by zero"):
         as_size("batch") // 0

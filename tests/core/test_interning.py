@@ -13,6 +13,7 @@ import pytest
 import graphgrad as gg
 from graphgrad.core import node as node_module
 from graphgrad.core.node import attrs_key
+from graphgrad.core.text import write_nodes
 from graphgrad.core.traverse import toposort
 from tests.autodiff.test_large import chain
 
@@ -171,7 +172,14 @@ def test_copies_are_the_node_itself(x):
 def test_deep_graph_pickles_without_recursion():
     x = gg.input("x", ())
     node = chain(x, 20_000)
-    assert pickle.loads(pickle.dumps(node)) is node
+    again = pickle.loads(pickle.dumps(node))
+    assert write_nodes([again]) == write_nodes([node])
+
+
+def test_unpickled_leaf_is_a_new_one(x):
+    again = pickle.loads(pickle.dumps(x))
+    assert again is not x
+    assert (again.name, again.spec) == (x.name, x.spec)
 
 
 def test_leaves_shared_within_one_pickle_stay_shared_elsewhere(tmp_path):

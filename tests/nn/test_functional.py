@@ -22,9 +22,11 @@ def by_compiler(level):
     return run
 
 
-ENGINES = {"interpreter": by_interpreter}
-if hasattr(gg, "compile"):
-    ENGINES |= {level: by_compiler(level) for level in ("plain", "default")}
+ENGINES = {
+    "interpreter": by_interpreter,
+    "plain": by_compiler("plain"),
+    "default": by_compiler("default"),
+}
 
 
 @pytest.fixture(params=ENGINES)
