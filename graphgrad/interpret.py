@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.dim import Dim, evaluate
-from graphgrad.core.errors import ArgumentError
+from graphgrad.core.errors import ArgumentError, ShapeError
 from graphgrad.core.node import Node
 from graphgrad.core.traverse import toposort
 
@@ -16,12 +16,23 @@ Array = np.ndarray[Any, Any]
 
 
 def named_sizes(values: Mapping[Node, Any]) -> dict[str, int]:
-    """The sizes that the leaves' values give to the named dimensions."""
+    """The sizes that the leaves' values give to the named dimensions.
+
+    Raises
+    ------
+    ShapeError
+        If a value has another number of dimensions than its leaf, or two values differ about a size.
+    """
     sizes: dict[str, int] = {}
     for leaf, value in values.items():
+        if len(leaf.shape) != np.ndim(value):
+            raise ShapeError(f"a value of shape {np.shape(value)} was given", saw=[leaf.describe()])
         for size, number in zip(leaf.shape, np.shape(value), strict=True):
+            known = size
             if isinstance(size, Dim) and size.name is not None:
-                sizes.setdefault(size.name, number)
+                known = sizes.setdefault(size.name, number)
+            if isinstance(known, int) and known != number:
+                raise ShapeError(f"the size {size} is {number} here, and not {known}", saw=[leaf.describe()])
     return sizes
 
 

@@ -22,11 +22,12 @@ Condition: TypeAlias = tuple[Node, bool]
 
 @dataclass
 class Guards:
-    """Which choices every cotangent of a node went through on its way, element for element."""
+    """For each node, where any of its cotangents can be other than 0 because of choices on the way."""
 
     risky: dict[Node, None]
     """What may be nan or inf, or have such a derivative, where it is not wanted."""
-    masks: dict[Node, dict[Condition, None]] = field(default_factory=dict)
+    taken: dict[Node, Condition | None] = field(default_factory=dict)
+    """None is everywhere. One condition for each node, however many choices there were: it stays linear."""
 
     @staticmethod
     def of(order: Sequence[Node]) -> Guards:
@@ -41,35 +42,53 @@ class Guards:
 
     def start(self, nodes: Iterable[Node]) -> None:
         """Cotangents that are given went through no choice."""
-        self.masks.update((node, {}) for node in nodes)
+        self.taken.update((node, None) for node in nodes)
 
     def follow(self, node: Node, index: int) -> None:
-        """A cotangent goes from a node to its input: what all of the input's cotangents share stays."""
+        """A cotangent goes from a node to its input, where it joins those of the input's other uses."""
         if not self.risky:
             return
         part = node.inputs[index]
-        through = dict(self.masks.get(node, {})) if node.op.elementwise else {}
+        through = self.taken.get(node) if node.op.elementwise else None
         if node.op.name == CHOICE:
-            through[node.inputs[0], index == 1] = None
-        earlier = self.masks.get(part)
-        self.masks[part] = {
-            choice: None
-            for choice in through
-            if broadcast([choice[0].shape, part.shape]) == part.shape
-            and (earlier is None or choice in earlier)
-        }
+            through = _both((node.inputs[0], index == 1), through)
+        if through is not None and broadcast([through[0].shape, part.shape]) != part.shape:
+            through = None  # summed over what the choice was made for
+        self.taken[part] = _either(self.taken[part], through) if part in self.taken else through
 
     def mask(self, node: Node, g: Node, term: Node) -> Node:
         """The chain-rule term, zero for certain where a choice did not take the node."""
-        masks = self.masks.get(node)
-        if not masks or not (node.op.singular(node) or self._reads_what_is_risky(term, node, g)):
+        taken = self.taken.get(node)
+        if taken is None or not (node.op.singular(node) or self._reads_what_is_risky(term, node, g)):
             return term
-        for condition, wanted in masks:
-            term = where(condition, term, 0) if wanted else where(condition, 0, term)
-        return term
+        condition, wanted = taken
+        return where(condition, term, 0) if wanted else where(condition, 0, term)
 
     def _reads_what_is_risky(self, term: Node, node: Node, g: Node) -> bool:
         own = (node, *node.inputs)
         watched = [part for part in own if part in self.risky]
         made = toposort([term], stop={g, *own})
         return term in watched or any(part in watched for new in made for part in new.inputs)
+
+
+def _true_where(condition: Condition) -> Node:
+    node, wanted = condition
+    return node if wanted else where(node, False, True)
+
+
+def _both(first: Condition, second: Condition | None) -> Condition:
+    """Where both hold."""
+    if second is None or first == second:
+        return first
+    node, wanted = first
+    other = _true_where(second)
+    return (where(node, other, False) if wanted else where(node, False, other)), True
+
+
+def _either(first: Condition | None, second: Condition | None) -> Condition | None:
+    """Where one of them holds."""
+    if first is None or second is None or first == second:
+        return None if first is None or second is None else first
+    node, wanted = first
+    other = _true_where(second)
+    return (where(node, True, other) if wanted else where(node, other, True)), True

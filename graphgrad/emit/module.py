@@ -104,7 +104,7 @@ def _docstring(writer: Writer) -> str:
         for node in plan.schedule.forward.steps
         if node.notes.site is not None
     )
-    made_from = f" from {_safe(next(iter(files)))}" if files else ""
+    made_from = f" from {_safe(next(iter(files)), 28)}" if files else ""
     memory = plan.memory
     lines = [
         title,
@@ -165,6 +165,6 @@ def _real_name(writer: Writer, leaf: Node) -> str:
     return "" if name == writer.names[leaf] else f" {_safe(name)}"
 
 
-def _safe(text: str) -> str:
+def _safe(text: str, longest: int = 40) -> str:
     """Text that can stand in a docstring, and that every terminal can show."""
-    return clean("".join(letter if letter.isascii() else "?" for letter in text), 40)
+    return clean("".join(letter if letter.isascii() else "?" for letter in text), longest)

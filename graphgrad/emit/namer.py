@@ -90,14 +90,15 @@ class Namer:
             self._nodes[seed.cotangent] = self.fresh(f"d_{identifier(label)}")
 
     def fresh(self, base: str) -> str:
-        """`base`, with a number if it is taken."""
+        """`base`, with a number if it is taken; two underscores in a row would be Python's own."""
+        base = base.replace("__", "_")
         if base not in self._taken:
             self._taken[base] = 1
             return base
         candidate = base
         while candidate in self._taken:
             self._taken[base] += 1
-            candidate = f"{base}_{self._taken[base]}"
+            candidate = f"{base.rstrip('_')}_{self._taken[base]}"
         self._taken[candidate] = 1
         return candidate
 

@@ -43,6 +43,7 @@ class Writer:
         self.constants = constants
         """Array constants and what they are called in the module."""
         self.graph = plan.schedule.graph
+        self.level = plan.schedule.interface.level
         self._first_reader = {
             part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs
         }

@@ -83,10 +83,13 @@ def _called(writer: Writer, node: Node) -> str:
 # ---- bodies -----------------------------------------------------------------------------------------------------------
 
 
-def body(writer: Writer, planned: PlannedRoutine, available: Sequence[Node]) -> list[Line]:
-    """The statements of a routine, in paragraphs by layer."""
+def body(
+    writer: Writer, planned: PlannedRoutine, available: Sequence[Node], sizes: Sequence[str] = ()
+) -> list[Line]:
+    """The statements of a routine, in paragraphs by layer; first the sizes that they and the caller need."""
     routine = planned.routine
-    lines = _sizes(writer, [*routine.steps, *routine.results], available)
+    needed = dict.fromkeys((*sizes_in([*routine.steps, *routine.results]), *sizes))
+    lines = _size_lines(writer, needed, [(writer.names[node], node.shape) for node in available])
     heading: tuple[str, ...] | None = None
     titles = _titles(writer, routine)
     for node in routine.steps:
@@ -103,12 +106,8 @@ def body(writer: Writer, planned: PlannedRoutine, available: Sequence[Node]) -> 
     return lines
 
 
-def _sizes(writer: Writer, steps: Sequence[Node], available: Sequence[Node]) -> list[Line]:
-    """Read the named sizes that the statements spell out off the first array that has them."""
-    return _size_lines(writer, sizes_in(steps), [(writer.names[node], node.shape) for node in available])
-
-
 def _size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]) -> list[Line]:
+    """Read named sizes off the first array that has them; those that residuals bring need no line."""
     hidden = writer.plan.schedule.residual_sizes
     where: dict[str, str] = {}
     for text, shape in available:
@@ -142,7 +141,7 @@ def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
 def _forward(writer: Writer, planned: PlannedRoutine) -> Function:
     writer.enter(planned)
     interface = writer.plan.schedule.interface
-    lines = body(writer, planned, interface.arguments)
+    lines = body(writer, planned, interface.arguments, writer.plan.schedule.residual_sizes)
     outputs = display(interface.structure, _given(writer, planned))
     what = output_words(interface, writer)
     if interface.wrt is None:
@@ -180,7 +179,7 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
         label = identifier(_label(writer, interface, seed.output))
         function = f"_backward_from_{label}" if len(planned) > 1 else "_backward_from"
         if function in calls:  # two outputs of one name, or the same one twice
-            function = f"{function}_of_output_{seed.output}"
+            function = f"{function.rstrip('_')}_of_output_{seed.output}"
         doc = (
             f"Return the gradient of cotangent * {label} by each of {', '.join(map(clean, interface.keys))}."
         )

@@ -26,7 +26,9 @@ _OWN = frozenset(
 
 _FORWARD = '''
 def selfcheck(**arrays):
-    """Compare forward with itself in float64, on standard normals or the arrays given by name; return the error."""
+    """Compare forward with itself in float64, on standard normals (zeros for integers) or the arrays given by
+    name; return the error.
+    """
     def wide(value):
         array = np.asarray(value)
         return array.astype(np.float64) if array.dtype.kind == "f" else value
@@ -47,9 +49,9 @@ def selfcheck(**arrays):
 
 _BACKWARD = '''
 def selfcheck(**arrays):
-    """Compare the gradients with finite differences of forward along random directions; return the errors by name.
+    """Compare the gradients with finite differences of forward along random directions; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name. The differences are taken in float64.
+    On standard normals (zeros for integers), or the arrays given by name. Differences are taken in float64.
     """
     def wide(value):
         array = np.asarray(value)

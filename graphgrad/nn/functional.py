@@ -50,7 +50,8 @@ def _called(name: str, node: Node) -> Node:
 
 def _shifted(node: Node, axis: int) -> Node:
     """What the largest along the axis is subtracted from: nothing above 0, so nothing overflows."""
-    return _called("shifted", subtract(node, stop_gradient(_called("highest", largest(node, axis, keepdims=True)))))
+    highest = _called("highest", largest(node, axis, keepdims=True))
+    return _called("shifted", subtract(node, stop_gradient(highest)))
 
 
 @composite

@@ -13,7 +13,7 @@ from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.spec import Spec
 from graphgrad.ops.leaf import Operand, as_node
-from graphgrad.ops.movement import normal_axis
+from graphgrad.ops.movement import normal_axis, reshape
 
 
 def _joined(*specs: Spec, axis: int) -> Spec:
@@ -40,7 +40,9 @@ def _split_back(index: int, g: Node, y: Node, *parts: Node, axis: int) -> Node:
     for part in parts[:index]:
         start = add(start, part.shape[axis])
     stop = add(start, parts[index].shape[axis])
-    return g[(*(slice(None),) * axis, slice(start, stop))]
+    own = g[(*(slice(None),) * axis, slice(start, stop))]
+    # of symbolic sizes it may not show that a part ends within the whole, so the slice's size is a minimum
+    return own if own.shape == parts[index].shape else reshape(own, parts[index].shape)
 
 
 def _spell_concatenate(speller: Speller, parts: Sequence[Form], node: Node) -> Form:

@@ -72,6 +72,19 @@ def _infer(function: Callable[..., Any], needs_elements: bool = False) -> Callab
     return infer
 
 
+_MANY = 1024
+
+
+def _drifts(node: Node) -> bool:
+    """Whether NumPy adds up many numbers of less than 64 bits one after the other: not in pairs, as it does along
+    the last axis. Of 50,000 rows it loses two digits that way."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    if x.dtype.kind != "f" or x.dtype.itemsize == 8 or not axes or x.ndim - 1 in axes:
+        return False
+    sizes = [x.shape[axis] for axis in axes]
+    return any(not isinstance(size, int) for size in sizes) or bool(size_of(tuple(sizes)) > _MANY)  # type: ignore[operator]  # ints by then
+
+
 def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
     def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
         axes = node.attrs["axes"]
@@ -80,6 +93,9 @@ def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
             arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
         if node.attrs["keepdims"]:
             arguments.append("keepdims=True")
+        if function in ("np.sum", "np.mean") and getattr(speller, "level", "plain") != "plain" and _drifts(node):
+            arguments.append("dtype=np.float64")
+            return Form(f"{function}({', '.join(arguments)}).astype({speller.dtype(node.dtype)})")
         return Form(f"{function}({', '.join(arguments)})")
 
     return spell

@@ -76,8 +76,8 @@ def check(tree: ast.Module) -> None:
                 raise _refused(node, f"the name {node.id}")  # type: ignore[attr-defined]
         elif isinstance(node, ast.Attribute):
             _check_attribute(node)
-        elif isinstance(node, ast.FunctionDef):
-            if node.decorator_list or node.returns is not None:
+        elif isinstance(node, ast.FunctionDef | ast.arg):
+            if any(getattr(node, part, None) for part in ("decorator_list", "returns", "annotation")):
                 raise _refused(node, "a decorator or an annotation")
         elif isinstance(node, ast.Import | ast.ImportFrom):
             raise _refused(node, "an import")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from graphgrad.core.dim import Size, add
 from graphgrad.core.errors import ArgumentError
 from graphgrad.core.node import Node
@@ -52,8 +54,9 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
         If there is no such line.
     """
     text = source.text.splitlines()
-    if not isinstance(line, int) or isinstance(line, bool) or not 1 <= line <= len(text):
+    if isinstance(line, bool) or not isinstance(line, int | np.integer) or not 1 <= line <= len(text):
         raise ArgumentError(f"{source.name} has lines 1 to {len(text)}, not {line!r:.60}")
+    line = int(line)
     origin = source.by_line.get(line)
     code = text[line - 1].strip()
     if origin is None:

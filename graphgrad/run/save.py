@@ -21,8 +21,9 @@ def write_whole(files: Sequence[tuple[Path, Write]]) -> None:
     """Write files beside their places and move them there once all are complete, so that none is seen half-written."""
     moves: list[tuple[Path, Path]] = []
     try:
-        for path, write in files:
-            temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}.{threading.get_ident()}.tmp")
+        for number, (path, write) in enumerate(files):
+            own = f"{os.getpid()}.{threading.get_ident()}.{number}"  # nobody else writes a file of this name
+            temporary = path.with_name(f".{path.name[:60]}.{own}.tmp")
             with open(temporary, "xb") as file:
                 moves.append((temporary, path))
                 write(file)

@@ -181,3 +181,15 @@ def test_mean_and_sum_of_an_empty_axis_have_empty_gradients():
 
 def test_gradient_through_both_operands_of_one_maximum_is_one():
     assert gradients(lambda x: gg.maximum(x, x), [-1.0, 0.0, 2.0]) == [[1.0, 1.0, 1.0]]
+
+
+def test_guards_of_nested_choices_stay_linear():
+    def gradient_nodes(depth):
+        x = gg.input("x", (3,))
+        h = x
+        for level in range(depth):
+            h = gg.where(x > level, 1 / h, h * 2)
+        return len(toposort([gg.grad(gg.sum(h), x)]))
+
+    short, twice, four_times = map(gradient_nodes, (20, 40, 80))
+    assert four_times - twice == 2 * (twice - short)

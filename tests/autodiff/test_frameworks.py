@@ -221,6 +221,8 @@ def grow(steps, leaves, lib):
         square = len(x.shape) == 2 and tuple(x.shape) == (3, 3) and tuple(y.shape) == (3, 3)
         if (kind in SHAPING or kind in ("product", "concatenate")) and not square:
             continue
+        if kind in BINARY and {3, 2} <= {*x.shape, *y.shape}:
+            continue  # these would not broadcast
         made.append(apply_step(kind, x, y, lib))
     total = 0.0
     for weight, value in enumerate(made):

@@ -64,9 +64,9 @@ def forward_and_backward(x, y, w1, b1, w2, b2, *, cotangent=1.0):
 
 
 def selfcheck(**arrays):
-    """Compare the gradients with finite differences of forward along random directions; return the errors by name.
+    """Compare the gradients with finite differences of forward along random directions; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name. The differences are taken in float64.
+    On standard normals (zeros for integers), or the arrays given by name. Differences are taken in float64.
     """
     def wide(value):
         array = np.asarray(value)

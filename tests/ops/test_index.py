@@ -62,7 +62,7 @@ def test_slice_of_a_named_size_is_numpys_where_it_lies_within(item, rows):
 
 @given(st.builds(slice, bounds, bounds, steps), st.integers(0, 6))
 def test_slice_of_a_named_size_never_has_a_size_that_is_not_its_values(item, rows):
-    """Where the bounds are not within, an interpreted value may be refused, but is never called what it is not."""
+    """Within the bounds; beyond them the sizes are the user's word, which the compiled module checks."""
     x = gg.input("x", ("n",), "float64")
     try:
         node = x[item]
