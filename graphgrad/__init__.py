@@ -1,9 +1,7 @@
 """graphgrad: define a model symbolically, look at its forward and backward graphs, run it as readable NumPy."""
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
 from graphgrad.autodiff.forward import jvp
 from graphgrad.autodiff.gradient import grad
@@ -22,10 +20,10 @@ from graphgrad.core.errors import (
     VerificationError,
 )
 from graphgrad.core.graph import Graph
-from graphgrad.core.lazy import lazy_import
+from graphgrad.core.lazy import lazy_import as _lazy_import
 from graphgrad.core.names import scope
 from graphgrad.core.node import Node, named
-from graphgrad.core.operators import bind
+from graphgrad.core.operators import bind as _bind
 from graphgrad.core.spec import Spec
 from graphgrad.draw.draw import draw
 from graphgrad.ops.arithmetic import (
@@ -67,19 +65,19 @@ amin = min
 concat = concatenate
 permute_dims = transpose
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from graphgrad import init, nn, special, testing
     from graphgrad.pipeline import compile
 
-_later = {name: lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")}
+_later = {name: _lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     """What is not needed to write a model down loads when it is first asked for: the compiler, and these modules."""
     if name == "compile":
         found = _later["pipeline"].compile
     elif name in _later:
-        found = importlib.import_module(f"graphgrad.{name}")
+        found = _importlib.import_module(f"graphgrad.{name}")
     else:
         raise AttributeError(f"module 'graphgrad' has no attribute {name!r}")
     globals()[name] = found
@@ -90,13 +88,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def _finish(*parts: Any) -> Any:
+def _finish(*parts: _typing.Any) -> _typing.Any:
     """How a compiled model comes out of a pickle."""
     return _later["pipeline"].finish(*parts)
 
 
-bind("draw", draw)
-bind("finish", _finish)
+_bind("draw", draw)
+_bind("finish", _finish)
 
 __version__ = "0.1.0"
 

@@ -15,6 +15,7 @@ from graphgrad.core.errors import GraphgradError, InvalidNameError
 from graphgrad.core.form import Emission
 from graphgrad.core.node import Node, intern_node
 from graphgrad.core.operators import bound
+from graphgrad.core.provenance import composite
 from graphgrad.core.spec import Spec
 
 P = ParamSpec("P")
@@ -200,6 +201,7 @@ def defop(**fields: Any) -> Callable[[Callable[P, Node | None]], Callable[P, Nod
         _check(full)
         op = Op(**full)
 
+        @composite  # a cast or broadcast made on the way does not take the name that the result is assigned to
         @wraps(function)
         def build(*args: P.args, **kwargs: P.kwargs) -> Node:
             made = function(*args, **kwargs)
@@ -212,7 +214,7 @@ def defop(**fields: Any) -> Callable[[Callable[P, Node | None]], Callable[P, Nod
         build.op = op  # type: ignore[attr-defined]
         _registry[name] = op
         _functions[name] = build
-        return cast(Callable[P, Node], build)
+        return build
 
     return define
 

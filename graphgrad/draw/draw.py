@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphgrad.core.errors import ArgumentError, InvalidValueError, UnsupportedError
@@ -83,13 +83,15 @@ def draw(
     else:
         model = _compile(x, wrt, backward)
     story = _tell.tell(model.plan, model.emitted, title)
-    picture: Picture = _picture.Picture(story, theme=theme, backward=backward and model.has_backward, title=title)
+    both = backward and model.has_backward
+    picture: Picture = _picture.Picture(story, theme=theme, backward=both, title=title)
     return picture
 
 
 def _compile(x: Any, wrt: Any, backward: bool) -> Compiled:
+    compile: Callable[..., Compiled] = _pipeline.compile
     if isinstance(x, Graph):
-        return _pipeline.compile(list(x.outputs), inputs=list(x.inputs), wrt=wrt, level="plain", name="graph")
+        return compile(list(x.outputs), inputs=list(x.inputs), wrt=wrt, level="plain", name="graph")
     structure, outputs = Structure.of(x, "what to draw")
     if not outputs:
         raise ArgumentError("there is nothing to draw")
@@ -99,4 +101,4 @@ def _compile(x: Any, wrt: Any, backward: bool) -> Compiled:
         ]
         wrt = params or None
     name = structure.keys[0] if structure.keys else outputs[0].name
-    return _pipeline.compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")
+    return compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")

@@ -46,7 +46,7 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     statements: list[Statement] = []
     for function in functions(writer):
         _add_function(text, function, statements)
-    text += ["", *selfcheck_text(writer).rstrip("\n").split("\n")]
+    text += ["", *map(wrap, selfcheck_text(writer).rstrip("\n").split("\n"))]
     return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays)
 
 
@@ -118,7 +118,7 @@ def _docstring(writer: Writer) -> str:
         f"Memory beyond the arguments: {_bytes(writer, memory.peak)} at most, "
         f"{_bytes(writer, memory.results)} of it results.",
     ]
-    wrapped = [wrap(line) for line in lines]
+    wrapped = [wrap(line) if line.startswith(" ") else textwrap.fill(line, WIDTH) for line in lines]
     return '"""' + "\n".join(line.rstrip() for line in wrapped) + '\n"""'
 
 

@@ -60,7 +60,8 @@ class Namer:
         for node in constants:
             self._nodes[node] = self.fresh(identifier(node.notes.name or "constant"))
         self._name_seeds(plan)
-        self._name_steps(schedule.forward.steps)
+        self._inside = {planned.routine: planned.inside for planned in plan.routines}
+        self._name_steps(schedule.forward)
 
     def within(self, routine: Routine) -> Namer:
         """The names in a function: forward's, and those of its own steps."""
@@ -68,10 +69,12 @@ class Namer:
             return self
         inner = copy(self)
         inner._taken, inner._nodes = dict(self._taken), dict(self._nodes)
-        inner._name_steps(routine.steps)
+        inner._name_steps(routine)
         return inner
 
-    def _name_steps(self, order: Sequence[Node]) -> None:
+    def _name_steps(self, routine: Routine) -> None:
+        inside = self._inside[routine]
+        order = sorted(routine.steps, key=lambda node: node in inside)  # of those inside, only comments speak
         for node in order:
             if node in self._new and not node.notes.explicit and node not in self._nodes:
                 self._nodes[node] = self.fresh(f"new_{self._nodes[self._new[node]]}")

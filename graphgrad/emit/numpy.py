@@ -43,7 +43,6 @@ class Writer:
         self.constants = constants
         """Array constants and what they are called in the module."""
         self.graph = plan.schedule.graph
-        self.level = plan.schedule.interface.level
         self._first_reader = {
             part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs
         }
@@ -62,6 +61,13 @@ class Writer:
 
     def dtype(self, dtype: np.dtype[Any]) -> str:
         return dtype_text(dtype)
+
+    def is_precise(self, node: Node) -> bool:
+        """Whether a long sum is worth accumulating in float64: in gradients, unless they stand as in a textbook.
+
+        Not in the model itself, whose functions also run on wider arrays than it declares, as ``selfcheck`` does.
+        """
+        return self.plan.schedule.interface.level != "plain" and node in self.graph.origins
 
     def value(self, node: Node, weak: bool = False) -> Form:
         """A node by its name; a constant or a size written out, with its dtype unless `weak`."""

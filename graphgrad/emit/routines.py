@@ -69,6 +69,8 @@ def output_words(interface: Interface, writer: Writer) -> str:
     names = [_called(writer, node) for node in writer.graph.outputs[interface.outputs]]
     if interface.structure.kind == "one":
         return names[0]
+    if interface.structure.keys:
+        names = [clean(key) for key in interface.structure.keys]
     return (
         f"a {interface.structure.kind} of {', '.join(names)}"
         if names
@@ -169,9 +171,8 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
     interface = writer.plan.schedule.interface
     if interface.structure.kind == "one":
         default = "" if interface.needs_cotangent else "=1.0"
-        name = output_words(interface, writer)
-        doc = f"Return the gradient of cotangent * {name} by each of {', '.join(map(clean, interface.keys))}."
-        return [(f"backward(residuals, cotangent{default})", doc, _pull(writer, planned[0], "cotangent"))]
+        doc = _gradient_words(interface, output_words(interface, writer))
+        return [(f"backward(residuals, cotangent{default})", doc, _pull(writer, planned[0]))]
     made: list[Function] = []
     calls: dict[str, str] = {}
     for number, one in enumerate(planned):
@@ -180,14 +181,20 @@ def _backwards(writer: Writer, planned: Sequence[PlannedRoutine]) -> list[Functi
         function = f"_backward_from_{label}" if len(planned) > 1 else "_backward_from"
         if function in calls:  # two outputs of one name, or the same one twice
             function = f"{function.rstrip('_')}_of_output_{seed.output}"
-        doc = (
-            f"Return the gradient of cotangent * {label} by each of {', '.join(map(clean, interface.keys))}."
+        made.append(
+            (f"{function}(residuals, cotangent)", _gradient_words(interface, label), _pull(writer, one))
         )
-        made.append((f"{function}(residuals, cotangent)", doc, _pull(writer, one, "cotangent")))
         calls[function] = _part(interface, seed.output)
     doc = "Return the gradients; cotangent has the outputs' structure, None is zero."
     made.append((_dispatch_signature(interface), doc, _dispatch(writer, calls)))
     return made
+
+
+def _gradient_words(interface: Interface, label: str) -> str:
+    keys = [clean(key) for key in interface.keys]
+    if not keys:
+        return "Return no gradient."
+    return f"Return the gradient of cotangent * {label} by {'each of ' * (len(keys) > 1)}{', '.join(keys)}."
 
 
 def _label(writer: Writer, interface: Interface, output: int) -> str:
@@ -247,7 +254,7 @@ def _zeros(writer: Writer) -> list[Line]:
     return [*lines, Line(f"grads = {dict_text(interface.keys, zeros)}")]
 
 
-def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]:
+def _pull(writer: Writer, planned: PlannedRoutine) -> list[Line]:
     writer.enter(planned)
     schedule = writer.plan.schedule
     interface = schedule.interface
@@ -260,8 +267,8 @@ def _pull(writer: Writer, planned: PlannedRoutine, cotangent: str) -> list[Line]
     leaf = seed.cotangent
     arrays = [*schedule.residuals, leaf]
     if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
-        value = f"{dtype_text(leaf.dtype)}({cotangent})" if leaf.shape == () else cotangent
-        name = _called(writer, schedule.graph.outputs[seed.output])
+        value = f"{dtype_text(leaf.dtype)}(cotangent)" if leaf.shape == () else "cotangent"
+        name = clean(_label(writer, interface, seed.output))
         lines.append(
             Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,))
         )

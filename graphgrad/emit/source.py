@@ -98,7 +98,7 @@ def wrap(code: str) -> str:
     """Break a long statement after commas, in as few brackets as possible and never inside a string."""
     if len(code) <= WIDTH:
         return code
-    indent = code[: len(code) - len(code.lstrip())] + "    "
+    indent = code[: len(code) - len(code.lstrip())] + ("        " if code.endswith(":") else "    ")
     lines: list[str] = []
     start, begin = 0, ""
     pending = [*_breaks(code)]

@@ -166,7 +166,8 @@ def spell_index(speller: Speller, index: Index) -> str:
 def _spell_item(speller: Speller, item: Item) -> str:
     if not isinstance(item, slice):
         return str(item)
-    start, stop = ("" if bound is None else speller.size(bound).text for bound in (item.start, item.stop))
+    start = "" if item.start is None or (item.start == 0 and item.step > 0) else speller.size(item.start).text
+    stop = "" if item.stop is None else speller.size(item.stop).text
     return f"{start}:{stop}" + (f":{item.step}" if item.step not in (None, 1) else "")
 
 

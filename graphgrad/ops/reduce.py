@@ -93,7 +93,7 @@ def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
             arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
         if node.attrs["keepdims"]:
             arguments.append("keepdims=True")
-        if function in ("np.sum", "np.mean") and getattr(speller, "level", "plain") != "plain" and _drifts(node):
+        if function in ("np.sum", "np.mean") and _drifts(node) and speller.is_precise(node):
             arguments.append("dtype=np.float64")
             return Form(f"{function}({', '.join(arguments)}).astype({speller.dtype(node.dtype)})")
         return Form(f"{function}({', '.join(arguments)})")

@@ -128,6 +128,9 @@ class _Plain:
     def size(self, size: Any) -> Form:
         return Form(str(size))
 
+    def is_precise(self, node: Any) -> bool:
+        return False
+
     def shape(self, shape: Any) -> str:
         return str(tuple(shape))
 
