@@ -143,6 +143,7 @@ def intern_node(op: Op, inputs: tuple[Node, ...], attrs: Mapping[str, Any], spec
         node = known() if known is not None else None
         if node is None:
             node = Node(op, inputs, attrs, specs)
+            node.notes.shared = not op.is_leaf and all(part.notes.shared for part in inputs)
 
             def forget(dead: weakref.ref[Node]) -> None:
                 with _lock:

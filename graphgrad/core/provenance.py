@@ -75,13 +75,16 @@ class Site:
 class Notes:
     """What is known about a node besides its meaning. Kept apart, because nodes are immutable and shared."""
 
-    __slots__ = ("derived", "explicit", "name", "site")
+    __slots__ = ("derived", "explicit", "name", "shared", "site")
 
     def __init__(self) -> None:
         self.site: Site | None = None
         self.name: str | None = None
         self.explicit = False
         self.derived: object | None = None
+        self.shared = False
+        """It depends on no leaf, so models that have nothing else in common share it: the last one to make it says
+        what it is called, or the same model would be emitted differently after another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,10 @@ def record(notes: Notes) -> None:
     mode = _mode.get()
     if mode == "off":
         return
+    if notes.shared:
+        notes.site = None
+        if not notes.explicit:
+            notes.name = None
     if notes.site is None:
         notes.site = current_site()
     if mode == "user" and notes.name is None:

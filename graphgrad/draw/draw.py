@@ -91,7 +91,13 @@ def draw(
 def _compile(x: Any, wrt: Any, backward: bool) -> Compiled:
     compile: Callable[..., Compiled] = _pipeline.compile
     if isinstance(x, Graph):
-        return compile(list(x.outputs), inputs=list(x.inputs), wrt=wrt, level="plain", name="graph")
+        return compile(
+            list(x.outputs),
+            inputs=list(dict.fromkeys((*x.inputs, *x.leaves))),
+            wrt=wrt,
+            level="plain",
+            name="graph",
+        )
     structure, outputs = Structure.of(x, "what to draw")
     if not outputs:
         raise ArgumentError("there is nothing to draw")

@@ -30,6 +30,8 @@ class _Card:
     """A forward statement and what belongs to it, while it is being gathered."""
 
     statement: Statement
+    lines: list[str] = field(default_factory=list)
+    """Its source; some ops take several statements."""
     backward: list[Statement] = field(default_factory=list)
 
     @property
@@ -60,7 +62,12 @@ class _Teller:
         first = next((one.function for one in shown if one.function != "forward"), None)
         told = [one for one in shown if one.function in ("forward", first)]
         self.layers = layer_names(self.graph, plan.schedule.forward.steps, lambda node: node)
-        self.cards = {one.nodes[-1]: _Card(one) for one in told if not self._is_backward(one)}
+        steps = plan.schedule.forward.steps
+        self.first_reader = {part: node for node in reversed(steps) for part in node.inputs}
+        self.cards: dict[Node, _Card] = {}
+        for one in told:
+            if not self._is_backward(one):
+                self.cards.setdefault(one.nodes[-1], _Card(one)).lines.append(one.code)
         self.owner = {node: card for card in self.cards.values() for node in card.statement.nodes}
         self.cotangents = self._cotangents(told)
         for one in told:
@@ -76,8 +83,7 @@ class _Teller:
         forward = self.graph.origins[node][0].forward
         if not is_free(forward):
             return None if forward in self.graph.origins else forward
-        readers = (other for other in self.plan.schedule.forward.steps if forward in other.inputs)
-        return next(readers, None)
+        return self.first_reader.get(forward)
 
     def _place(self, statement: Statement) -> None:
         home = self._home(statement.nodes[-1])
@@ -129,7 +135,7 @@ def _step(teller: _Teller, card: _Card) -> Step:
         key=teller.names[node],
         op=node.op.name,
         scope=teller.scope(node),
-        lines=(card.statement.code,),
+        lines=tuple(card.lines),
         inputs=tuple(teller.key(part) for part in inputs),
         flows=tuple(reached and is_float(part) and part in teller.cotangents for part in inputs),
         shape=shape_words(node.shape),

@@ -101,15 +101,16 @@ def wrap(code: str) -> str:
     indent = code[: len(code) - len(code.lstrip())] + ("        " if code.endswith(":") else "    ")
     lines: list[str] = []
     start, begin = 0, ""
-    pending = [*_breaks(code)]
-    while len(begin) + len(code) - start > WIDTH:
-        pending = [(at, depth) for at, depth in pending if at > start]
-        fitting = [(at, depth) for at, depth in pending if len(begin) + at - 1 - start <= WIDTH]
-        if not pending:
-            break
-        at = min(reversed(fitting), key=lambda place: place[1])[0] if fitting else pending[0][0]
+    places = [*_breaks(code)]
+    first = 0  # the first place that lies ahead
+    while first < len(places) and len(begin) + len(code) - start > WIDTH:
+        last = first
+        while last < len(places) and len(begin) + places[last][0] - 1 - start <= WIDTH:
+            last += 1
+        chosen = min(reversed(range(first, max(last, first + 1))), key=lambda number: places[number][1])
+        at = places[chosen][0]
         lines.append(begin + code[start : at - 1])
-        start, begin = at, indent
+        start, begin, first = at, indent, chosen + 1
     return "\n".join([*lines, begin + code[start:]])
 
 

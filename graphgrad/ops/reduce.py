@@ -94,8 +94,7 @@ def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
         if node.attrs["keepdims"]:
             arguments.append("keepdims=True")
         if function in ("np.sum", "np.mean") and _drifts(node) and speller.is_precise(node):
-            arguments.append("dtype=np.float64")
-            return Form(f"{function}({', '.join(arguments)}).astype({speller.dtype(node.dtype)})")
+            return Form(f"{speller.dtype(node.dtype)}({function}({', '.join(arguments)}, dtype=float))")
         return Form(f"{function}({', '.join(arguments)})")
 
     return spell

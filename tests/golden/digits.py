@@ -47,30 +47,28 @@ def forward(x, label, w1, b1, w2, b2):
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * loss by each of w1, b1, w2, b2."""
     x, w2, x_w1_b1, hidden, exps, sum_exps, is_label = residuals
-    d_loss = np.float32(cotangent)                  # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                             # seed:      d loss / d loss
     batch = x.shape[0]
 
     # loss
-    d_losses = d_loss / batch                       # mean:      each element's share, G / n
-    d_picked = -d_losses                            # negative:  -G
-    d_log_p = np.where(is_label, d_picked, 0)       # where:     G where chosen
-    d_log_sum_negated = -d_log_p                    # subtract:  -G
+    d_losses = d_loss / batch                                  # mean:      each element's share, G / n
+    d_picked = -d_losses                                       # negative:  -G
+    d_log_p = np.where(is_label, d_picked, 0)                  # where:     G where chosen
+    d_log_sum_negated = -d_log_p                               # subtract:  -G
     d_log_sum = np.sum(d_log_sum_negated, axis=1, keepdims=True)  # subtract:  log_sum was broadcast over 10
-    d_sum_exps = d_log_sum / sum_exps               # log:       G / x
-    d_shifted_product = d_sum_exps * exps           # exp:       G y
-    d_shifted = d_log_p + d_shifted_product         # sum:       shifted is used more than once
+    d_sum_exps = d_log_sum / sum_exps                          # log:       G / x
+    d_shifted_product = d_sum_exps * exps                      # exp:       G y
+    d_shifted = d_log_p + d_shifted_product                    # sum:       shifted is used more than once
 
     # output
-    # add:       b2 was broadcast over batch
-    d_b2 = np.sum(d_shifted, axis=0, dtype=np.float64).astype(np.float32)
-    d_hidden = d_shifted @ w2.T                     # matmul:    dA = G B.T
-    d_w2 = hidden.T @ d_shifted                     # matmul:    dB = A.T G
+    d_b2 = np.float32(np.sum(d_shifted, axis=0, dtype=float))  # add:       b2 was broadcast over batch
+    d_hidden = d_shifted @ w2.T                                # matmul:    dA = G B.T
+    d_w2 = hidden.T @ d_shifted                                # matmul:    dB = A.T G
 
     # hidden
-    d_x_w1_b1 = np.where(x_w1_b1 > 0, d_hidden, 0)  # maximum:   G where x won
-    # add:       b1 was broadcast over batch
-    d_b1 = np.sum(d_x_w1_b1, axis=0, dtype=np.float64).astype(np.float32)
-    d_w1 = x.T @ d_x_w1_b1                          # matmul:    dB = A.T G
+    d_x_w1_b1 = np.where(x_w1_b1 > 0, d_hidden, 0)             # maximum:   G where x won
+    d_b1 = np.float32(np.sum(d_x_w1_b1, axis=0, dtype=float))  # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                     # matmul:    dB = A.T G
     return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
 

@@ -56,7 +56,7 @@ def backward(residuals, cotangent=1.0):
     same = filled == largest                                # max:       G where x won, ties share
     d_largest = np.broadcast_to(d_largest_product, (1, 2))  # spread:    written out as largest
     d_filled_converted = same.astype(np.float32)            # max:       G where x won, ties share
-    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    d_filled_total = np.float32(np.sum(d_filled_converted, axis=0, keepdims=True, dtype=float))
     d_filled = np.where(same, d_largest / d_filled_total, 0)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))    # update:    G elsewhere
     d_both = np.array(d_filled)

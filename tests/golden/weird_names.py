@@ -43,7 +43,7 @@ def backward(residuals, cotangent=1.0):
     d_np_ = np.sum(d_lambda_0)                   # add:       np_ was broadcast over größe, 3
     d_x_import_os_product = d_lambda_0 * class_  # multiply:  G x
     # multiply:  x_import_os was broadcast over größe
-    d_x_import_os = np.sum(d_x_import_os_product, axis=0, dtype=np.float64).astype(np.float32)
+    d_x_import_os = np.float32(np.sum(d_x_import_os_product, axis=0, dtype=float))
     return {"{x}": d_x_import_os, "a, b": d_np_, "print()": d_lambda_0}
 
 

@@ -1,0 +1,78 @@
+"""Depth is no limit: 50,000 ops are differentiated, emitted, loaded and run, in work that grows with the graph."""
+
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+import graphgrad as gg
+
+
+def chain(length):
+    x = gg.input("x", ("n",))
+    y = x
+    for _ in range(length // 2):
+        y = gg.tanh(y) * 1.5
+    return x, gg.mean(y)
+
+
+def by_hand(x, length):
+    y, slope = x, np.full_like(x, 1 / len(x))
+    for _ in range(length // 2):
+        y = np.tanh(y)
+        slope = slope * (1 - y * y) * np.float32(1.5)
+        y = y * np.float32(1.5)
+    return y.mean(), slope
+
+
+@pytest.mark.slow
+def test_50_000_ops_under_the_default_recursion_limit():
+    assert sys.getrecursionlimit() <= 1_000 or "pytest" in sys.modules
+    x, loss = chain(50_000)
+    model = gg.compile(loss, wrt=x)
+    xs = np.linspace(-1, 1, 3, dtype=np.float32)
+    value, grads = model(xs)
+    expected, slope = by_hand(xs, 50_000)
+    assert value == pytest.approx(expected) and np.allclose(grads["x"], slope)
+    assert model.memory(n=3).peak > 0 and model.explain(60_000).line == 60_000
+
+
+def test_a_chain_pickles_draws_and_verifies():
+    x, loss = chain(2_000)
+    model = gg.compile(loss, wrt=x)
+    assert pickle.loads(pickle.dumps(model)).source == model.source
+    assert model.verify(x=np.zeros(2, np.float32))
+
+
+def calls_of(length):
+    """How many functions compiling a chain calls: a measure of work that does not depend on the machine."""
+    x, loss = chain(length)
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        gg.compile(loss, wrt=x)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_work_grows_with_the_graph():
+    calls_of(100)  # what is done once
+    small, large = calls_of(500), calls_of(2_000)
+    assert large < 4.4 * small
+
+
+def test_shared_parts_are_looked_at_once():
+    x = gg.input("x", (), "float64")
+    y = x
+    for _ in range(200):  # 2**200 paths
+        y = y + y
+    model = gg.compile(y * 2.0**-200, wrt=x)
+    assert model(1.0)[1]["x"] == pytest.approx(1.0)
