@@ -69,7 +69,9 @@ if _typing.TYPE_CHECKING:
     from graphgrad import init, nn, special, testing
     from graphgrad.pipeline import compile
 
-_later = {name: _lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")}
+_later = {
+    name: _lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")
+}
 
 
 def __getattr__(name: str) -> _typing.Any:
@@ -101,10 +103,12 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
     "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
-    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "compile", "concat", "concatenate", "const", "divide", "draw",
+    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "compile", "concat",
+    "concatenate", "const", "divide", "draw",
     "equal", "exp", "expand_dims", "grad", "greater", "greater_equal", "init", "input", "jvp", "less", "less_equal",
     "log", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "named", "negative",
     "nn", "not_equal", "param", "permute_dims", "pow", "power", "reshape", "rng", "run_time_size", "scope", "sigmoid",
-    "sign", "special", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract", "sum", "tanh", "testing", "transpose",
+    "sign", "special", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract", "sum", "tanh",
+    "testing", "transpose",
     "true_divide", "where",
 ]  # fmt: skip

@@ -113,7 +113,8 @@ def test_a_size_that_no_argument_tells():
 # ---- names ---------------------------------------------------------------------------------------------------
 
 HOSTILE = [
-    "class", "def", "match", "np", "Path", 'x"); import os; ("', '""', '"""', "'''", '"""); import os; """', "\\", "\\\"",
+    "class", "def", "match", "np", "Path", 'x"); import os; ("', '""', '"""', "'''",
+    '"""); import os; """', "\\", "\\\"",
     'ends with "', "ends with \\", "x" * 10_000, "ｘ", "а", "l1 ", " ", ".", "-", "1", "1x", "__import__", "__class__",
     "__", "_", "_x_", "self", "cotangent", "residuals", "forward", "backward", "step", "selfcheck", "arrays", "values",
     "rng", "exact", "grads", "outputs", "eval", "print", "None", "True", "nan", "{x}", "{", "}}", "{0.__class__}", "%s",
@@ -206,7 +207,7 @@ def test_names_that_numbers_would_make_too():
 
 
 def test_a_thousand_values_of_one_name():
-    x = y = gg.input("x", ())
+    y = gg.input("x", ())
     for _ in range(3_000):
         y = gg.named(y + 1, "x")
     assert gg.compile(y)(0.0) == 3000
@@ -222,7 +223,8 @@ def test_two_leaves_of_one_name_name_both_lines():
         gg.compile(one * 2, inputs=[one, two])
 
 
-@pytest.mark.parametrize("file", ["model.py", "a\nb.py", 'a"""b.py', "a'b\\", "", "x" * 5000, "</svg>", "# coding: latin-1",
+@pytest.mark.parametrize("file", [
+    "model.py", "a\nb.py", 'a"""b.py', "a'b\\", "", "x" * 5000, "</svg>", "# coding: latin-1",
                                   "\u202e.py", "<string>", "/deep/er/model.py", "C:\\x\\model.py"])  # fmt: skip
 def test_models_from_files_of_odd_names(file):
     code = (
@@ -260,16 +262,16 @@ def test_source_text_that_would_end_a_comment(tmp_path):
 @pytest.mark.parametrize(
     "misuse",
     [
-        lambda x: bool(x), lambda x: float(x), lambda x: int(x), lambda x: 1 in x, lambda x: np.asarray(x),
-        lambda x: x.__setitem__(0, 1), lambda x: [1] if x > 0 else [], lambda x: len(x), lambda x: list(x),
-        lambda x: complex(x), lambda x: range(x), lambda x: bool(x.shape[0]), lambda x: int(x.shape[0]),
+        bool, float, int, lambda x: 1 in x, np.asarray,
+        lambda x: x.__setitem__(0, 1), lambda x: [1] if x > 0 else [], len, list,
+        complex, range, lambda x: bool(x.shape[0]), lambda x: int(x.shape[0]),
         lambda x: np.zeros(x.shape),
     ],
 )  # fmt: skip
 def test_nodes_are_no_numbers(misuse):
     with pytest.raises(gg.NodeUseError) as error:
         misuse(gg.input("x", ("n",)))
-    assert isinstance(error.value, TypeError) and "try:" in str(error.value) or "size" in str(error.value)
+    assert (isinstance(error.value, TypeError) and "try:" in str(error.value)) or "size" in str(error.value)
 
 
 @pytest.mark.parametrize(

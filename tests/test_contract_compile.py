@@ -23,7 +23,7 @@ rng = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def seeded():
     """The same arrays in every order of the tests."""
-    global rng
+    global rng  # noqa: PLW0603  a shared generator, started again for each test
     rng = np.random.default_rng(0)
 
 
@@ -584,7 +584,7 @@ def test_check_nan_names_the_gradient():
 
 
 def test_check_nan_names_the_argument():
-    x, loss, _ = not_finite()
+    _, loss, _ = not_finite()
     with np.errstate(all="ignore"), pytest.raises(gg.NonFiniteError, match="argument 'x' holds NaN"):
         gg.compile(loss, check_nan=True)(np.array([np.nan], np.float32))
 
@@ -697,7 +697,7 @@ def test_large_constants_stand_beside_the_module(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.npz", "table.py"]
     code = "import numpy as np, table; table.selfcheck(); print(table.forward(np.ones(100, np.float32))[0])"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == model(np.ones(100, np.float32))[0]
@@ -903,7 +903,8 @@ def views():
     return {
         "an argument": x, "a scalar argument": s, "transposed": x.T, "reshaped": x.reshape(3, 2), "sliced": x[0],
         "broadcast": gg.broadcast_to(x[0], (4, 3)), "expanded": x[None], "a constant": table, "a part of it": table[0],
-        "a number": gg.const(3.0), "a result": y, "again": y * 1, "a view of a result": y.T, "held": gg.stop_gradient(x),
+        "a number": gg.const(3.0), "a result": y, "again": y * 1,
+        "a view of a result": y.T, "held": gg.stop_gradient(x),
         "held result": gg.stop_gradient(y), "element": x[0, 0], "total": gg.sum(x), "over no axes": gg.sum(x, axis=()),
         "same dtype": gg.cast(x, "float32"), "a size": gg.run_time_size(x.shape[0]), "squeezed": gg.squeeze(x[:1]),
         "scalar of scalars": s * s, "placed": gg.at(x, 0).set(1.0), "joined": gg.concatenate([x]),
@@ -1002,7 +1003,7 @@ def test_it_pickles_into_another_process(tmp_path):
     """)
     env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(gg.__file__))}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True
+        [sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
     assert done.stdout == model.source, done.stderr
 
@@ -1054,7 +1055,7 @@ def test_strided_read_only_and_memory_mapped_arrays_are_taken(tmp_path):
 
 def test_the_other_byte_order_is_refused():
     x = gg.input("x", (3,))
-    with pytest.raises(gg.DTypeError, match="float32, got [<>]f4"):
+    with pytest.raises(gg.DTypeError, match=r"float32, got [<>]f4"):
         gg.compile(x * 2)(f32(3).astype(np.dtype(np.float32).newbyteorder()))
 
 

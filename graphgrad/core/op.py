@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Literal, ParamSpec, TypeAlias, cast
+from typing import Any, Literal, ParamSpec, TypeAlias
 
 import numpy as np
 

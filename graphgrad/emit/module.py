@@ -30,9 +30,9 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     names = Namer(plan)
     constants, arrays = _constants(plan, names)
     writer = Writer(plan, names, constants)
-    text: list[str] = [_docstring(writer), "import numpy as np", ""]
+    text: list[str] = [_docstring(writer), "", "import numpy as np", ""]
     if arrays:
-        text[1:1] = ["from pathlib import Path", ""]
+        text[2:2] = ["from pathlib import Path", ""]
         text += ['_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))']
     for node, name in constants.items():
         text.append(

@@ -1,11 +1,11 @@
-"""Identifiers: the user's names where they are plain ASCII identifiers, else substitutes that depend on nothing else."""
+"""Identifiers: the user's names where they are plain ASCII, else substitutes that depend on nothing else."""
 
 from __future__ import annotations
 
 import builtins
 import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from copy import copy
 
 from graphgrad.core.graph import Graph

@@ -16,9 +16,8 @@ from graphgrad.core.spec import Shape
 from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import Comment, Line
 from graphgrad.ops.leaf import literal
-from graphgrad.plan.plan import PlannedRoutine, Plan
+from graphgrad.plan.plan import Plan, PlannedRoutine
 from graphgrad.plan.schedule import is_free
-
 
 _LONGEST_PLACE = 32
 

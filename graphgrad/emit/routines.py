@@ -82,7 +82,7 @@ def _called(writer: Writer, node: Node) -> str:
     return writer.called(node) if not is_free(node) or node.op.is_leaf else "a constant"
 
 
-# ---- bodies -----------------------------------------------------------------------------------------------------------
+# ---- bodies ----
 
 
 def body(
@@ -137,7 +137,7 @@ def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
     return titles
 
 
-# ---- forward and backward -----------------------------------------------------------------------------------------------
+# ---- forward and backward ----
 
 
 def _forward(writer: Writer, planned: PlannedRoutine) -> Function:
@@ -315,7 +315,8 @@ def _step(writer: Writer, planned: PlannedRoutine) -> Function:
     grads = dict_text(interface.keys, results[count : count + width])
     lines.append(Line(f"return {outputs}" if interface.wrt is None else f"return {outputs}, {grads}"))
     written = ", ".join(writer.names[leaf] for leaf in interface.updates)
-    doc = f"Return what {'forward' if interface.wrt is None else 'forward_and_backward'} returns, and write the new values of {written}."
+    same = "forward" if interface.wrt is None else "forward_and_backward"
+    doc = f"Return what {same} returns, and write the new values of {written}."
     signature = ", ".join(
         part for part in (arguments_text(writer), "*, cotangent" * interface.needs_cotangent) if part
     )

@@ -19,8 +19,31 @@ _COMMON = """
 """
 
 _OWN = frozenset(
-    "arrays rng values name value wide exact first flat listed error errors got want scale key direction expected "
-    "ends move found size array".split()
+    [
+        "arrays",
+        "rng",
+        "values",
+        "name",
+        "value",
+        "wide",
+        "exact",
+        "first",
+        "flat",
+        "listed",
+        "error",
+        "errors",
+        "got",
+        "want",
+        "scale",
+        "key",
+        "direction",
+        "expected",
+        "ends",
+        "move",
+        "found",
+        "size",
+        "array",
+    ]
 )
 """The variables of ``selfcheck``."""
 

@@ -149,7 +149,9 @@ def _reuses(node: Node, temporary: Sequence[Spec]) -> bool:
         return False
     sides = [part for part in node.inputs if not is_free(part)]
     swaps = node.op.name in ("add", "multiply")
-    return node.spec in temporary and (swaps or node.inputs[0] is sides[0] and node.inputs[0].spec == node.spec)
+    return node.spec in temporary and (
+        swaps or (node.inputs[0] is sides[0] and node.inputs[0].spec == node.spec)
+    )
 
 
 def kept(residuals: Iterable[Node]) -> list[Node]:

@@ -101,11 +101,13 @@ class Arguments:
             elif wanted.name is not None:
                 first = sizes.setdefault(wanted.name, (number, str(leaf.attrs["name"])))
                 if first[0] != number:
+                    known = f"which is {first[0]} in {shorten(first[1])!r}"
                     raise self._wrong(
-                        ShapeError, leaf,
-                        f"has size {wanted} along axis {axis}, which is {first[0]} in {shorten(first[1])!r}, got shape {array.shape}",
+                        ShapeError,
+                        leaf,
+                        f"has size {wanted} along axis {axis}, {known}, got shape {array.shape}",
                         "arrays with the same number of rows",
-                    )  # fmt: skip
+                    )
         return array
 
     def _array(self, leaf: Node, value: Any) -> Array:

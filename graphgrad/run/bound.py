@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graphgrad.core.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -119,7 +119,9 @@ def test_the_gradient_by_an_intermediate_is_told_at_its_step():
     loss = gg.sum(y * y)
     steps = by_name(story_of(gg.compile(loss, wrt=[y])))
     assert steps["y"].gradient == ("∂loss/∂y",)
-    assert steps["y"].backward_lines == ("d_y = d_y_product + d_y_product",)  # of its two uses, and no further
+    assert steps["y"].backward_lines == (
+        "d_y = d_y_product + d_y_product",
+    )  # of its two uses, and no further
 
 
 def test_no_gradient_no_backward():

@@ -11,6 +11,7 @@ Emitted by graphgrad from models.py, level "default", graph b0ba8814dfde. Needs 
 
 Memory beyond the arguments: 1072 * batch + 2052 B at most, 15 kB of it results.
 """
+
 import numpy as np
 
 classes = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.int64)

@@ -11,6 +11,7 @@ Emitted by graphgrad from models.py, level "plain", graph 697a40a7d804. Needs Nu
 
 Memory beyond the arguments: 858 * batch + 212 B at most, 157 kB of it results.
 """
+
 import numpy as np
 
 # fmt: off

@@ -11,6 +11,7 @@ Emitted by graphgrad from models.py, level "default", graph 714fea8501a1. Needs 
 
 Memory beyond the arguments: 12 * batch + 4 B at most, 16 B of it results.
 """
+
 import numpy as np
 
 # fmt: off

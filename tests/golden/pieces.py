@@ -9,6 +9,7 @@ Emitted by graphgrad from models.py, level "default", graph 1d75527e00b0. Needs 
 Memory beyond the arguments: 34 * ((time + 1) // 2) + 82 * time + 446 B at most, 8 * time + 16 B of it
 results.
 """
+
 from pathlib import Path
 
 import numpy as np

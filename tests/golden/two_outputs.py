@@ -8,6 +8,7 @@ Emitted by graphgrad from models.py, level "default", graph 3c303028486a. Needs 
 
 Memory beyond the arguments: 304 * n + 200 B at most, 48 * n + 72 B of it results.
 """
+
 import numpy as np
 
 # fmt: off

@@ -9,6 +9,7 @@ Emitted by graphgrad from models.py, level "default", graph 1bc564c2f49c. Needs 
 
 Memory beyond the arguments: 36 * gr_e + 24 B at most, 12 * gr_e + 20 B of it results.
 """
+
 import numpy as np
 
 # fmt: off
