@@ -13,7 +13,7 @@ def chain(length):
     x = gg.input("x", ("n",))
     y = x
     for _ in range(length // 2):
-        y = gg.tanh(y) * 1.5
+        y = gg.tanh(y) * 0.9
     return x, gg.mean(y)
 
 
@@ -21,14 +21,13 @@ def by_hand(x, length):
     y, slope = x, np.full_like(x, 1 / len(x))
     for _ in range(length // 2):
         y = np.tanh(y)
-        slope = slope * (1 - y * y) * np.float32(1.5)
-        y = y * np.float32(1.5)
+        slope = slope * (1 - y * y) * np.float32(0.9)
+        y = y * np.float32(0.9)
     return y.mean(), slope
 
 
 @pytest.mark.slow
 def test_50_000_ops_under_the_default_recursion_limit():
-    assert sys.getrecursionlimit() <= 1_000 or "pytest" in sys.modules
     x, loss = chain(50_000)
     model = gg.compile(loss, wrt=x)
     xs = np.linspace(-1, 1, 3, dtype=np.float32)

@@ -19,31 +19,10 @@ _COMMON = """
 """
 
 _OWN = frozenset(
-    [
-        "arrays",
-        "rng",
-        "values",
-        "name",
-        "value",
-        "wide",
-        "exact",
-        "first",
-        "flat",
-        "listed",
-        "error",
-        "errors",
-        "got",
-        "want",
-        "scale",
-        "key",
-        "direction",
-        "expected",
-        "ends",
-        "move",
-        "found",
-        "size",
-        "array",
-    ]
+    (
+        "arrays rng values name value wide exact first flat listed error errors got want scale key "
+        "direction expected ends move found size array"
+    ).split()
 )
 """The variables of ``selfcheck``."""
 
