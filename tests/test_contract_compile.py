@@ -1088,3 +1088,28 @@ def test_no_warning_comes_from_compiling():
         warnings.simplefilter("error")
         m = linear()
         gg.compile(m.loss, wrt=[m.w])(**m.arrays)
+
+
+def test_models_made_at_the_same_time_do_not_name_each_others_values():
+    def loss_of(second):
+        x, y, w = gg.input("x", ("batch", 3)), gg.input("y", ("batch",)), gg.param("w", (3,))
+        if second:
+            losses = gg.abs(x @ w - y)
+            return gg.mean(losses), w
+        squared = (x @ w - y) ** 2
+        return gg.mean(squared), w
+
+    def updates(loss, w):
+        return {w: w - 0.1 * gg.grad(loss, w)}
+
+    def source(loss, w, new):
+        return gg.compile(loss, wrt=w, updates=new).source
+
+    def alone(second):
+        loss, w = loss_of(second)
+        return source(loss, w, updates(loss, w))
+
+    first, second = loss_of(False), loss_of(True)
+    new = updates(*first), updates(*second)
+    assert source(*first, new[0]) == alone(False)
+    assert source(*second, new[1]) == alone(True)

@@ -12,6 +12,7 @@ from graphgrad.core.node import Node
 from graphgrad.core.provenance import recording
 from graphgrad.core.spec import shape_text
 from graphgrad.core.structure import Structure
+from graphgrad.core.traverse import toposort
 from graphgrad.ops.family import to_dtype
 from graphgrad.ops.leaf import Operand, const
 
@@ -85,7 +86,14 @@ def _seed(output: Node, cotangent: Operand | None) -> Node:
 
 
 def _remember(origins: Mapping[Node, tuple[Origin, ...]]) -> None:
-    """Note origins at the nodes, so that a graph made from them later knows; the first wins."""
+    """Note origins at the nodes, so that a graph made from them later knows; the first wins.
+
+    What depends on no leaf, such as ``1 / batch``, is shared with other models: its reader knows what it is here.
+    """
     for node, entries in origins.items():
-        if node.notes.derived is None and node.inputs:
-            node.notes.derived = entries
+        notes = node.notes
+        if node.inputs and (notes.derived is None or notes.shared):
+            notes.derived = entries
+            if not notes.shared:
+                shared = toposort([part for part in node.inputs if part.notes.shared])
+                notes.beneath = {part: origins[part] for part in shared if part in origins}

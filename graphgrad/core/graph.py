@@ -152,8 +152,12 @@ def _check_spec(node: Node) -> None:
 def collect_origins(outputs: Sequence[Node]) -> Origins:
     """The origins noted when `grad` made nodes, for those that `outputs` need."""
     found: dict[Node, tuple[Origin, ...]] = {}
-    for node in toposort(outputs):
+    order = toposort(outputs)
+    for node in order:
+        for part, entries in node.notes.beneath.items():
+            found.setdefault(part, entries)
+    for node in order:
         derived = node.notes.derived
-        if isinstance(derived, tuple) and node.notes.site is None:  # the user did not write it too
-            found[node] = derived
+        if derived is not None and node.notes.site is None:  # the user did not write it too
+            found.setdefault(node, derived)
     return found

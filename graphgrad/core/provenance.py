@@ -10,7 +10,7 @@ import dis
 import linecache
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -75,13 +75,16 @@ class Site:
 class Notes:
     """What is known about a node besides its meaning. Kept apart, because nodes are immutable and shared."""
 
-    __slots__ = ("derived", "explicit", "name", "shared", "site")
+    __slots__ = ("beneath", "derived", "explicit", "name", "shared", "site")
 
     def __init__(self) -> None:
         self.site: Site | None = None
         self.name: str | None = None
         self.explicit = False
-        self.derived: object | None = None
+        self.derived: tuple[Any, ...] | None = None
+        """The origins that differentiation gave it."""
+        self.beneath: Mapping[Any, tuple[Any, ...]] = {}
+        """The origins, in this node's graph, of the shared nodes it reads, which cannot carry them themselves."""
         self.shared = False
         """It depends on no leaf, so models that have nothing else in common share it: the last one to make it says
         what it is called, or the same model would be emitted differently after another one."""
