@@ -143,7 +143,7 @@ def const(value: Any, dtype: Any = None) -> Node:
     """
     if isinstance(value, Node):
         return value
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise ArgumentError("a masked array would lose its mask", hint="gg.where(mask, a, b)")
     try:
         array = np.array(value, dtype=None if dtype is None else as_dtype(dtype), subok=False)
@@ -182,6 +182,15 @@ def run_time_size(size: Size, dtype: Any = "int64") -> Node:
     if isinstance(checked, int):
         return const(checked, dtype)
     return apply("run_time_size", size=checked, dtype=as_dtype(dtype))
+
+
+def is_masked(value: Any) -> bool:
+    """Whether a value is a masked array; a plain array is not, and `numpy.ma` is slow to load."""
+    return (
+        isinstance(value, np.ndarray)
+        and type(value) is not np.ndarray
+        and isinstance(value, np.ma.MaskedArray)
+    )
 
 
 def as_node(value: Any) -> Node:

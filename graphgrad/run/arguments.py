@@ -12,6 +12,7 @@ from graphgrad.core.errors import ArgumentError, DTypeError, GraphgradError, Inv
 from graphgrad.core.names import shorten
 from graphgrad.core.node import Node
 from graphgrad.core.spec import shape_text
+from graphgrad.ops.leaf import is_masked
 
 Array = np.ndarray[Any, Any]
 
@@ -113,7 +114,7 @@ class Arguments:
     def _array(self, leaf: Node, value: Any) -> Array:
         if type(value) is np.ndarray:
             return value
-        if isinstance(value, np.ma.MaskedArray):
+        if is_masked(value):
             raise self._wrong(ArgumentError, leaf, "would lose its mask", "value.filled(...)")
         if isinstance(value, np.ndarray | np.generic):
             return np.asarray(value)

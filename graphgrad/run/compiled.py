@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from graphgrad.core.dim import Dim
 from graphgrad.core.errors import ArgumentError, GraphgradError, ShapeError
 from graphgrad.core.graph import Graph
 from graphgrad.core.interface import Interface
+from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bound
 from graphgrad.emit.source import Source
@@ -26,11 +27,14 @@ from graphgrad.run.cotangents import complete
 from graphgrad.run.explain import Explanation, explain
 from graphgrad.run.load import emitted_lines, file_name, load
 from graphgrad.run.nonfinite import blame, is_finite
-from graphgrad.run.profile import Profile, profile
-from graphgrad.run.save import save
 from graphgrad.run.verify import verify
 
+if TYPE_CHECKING:
+    from graphgrad.run.profile import Profile
+
 Array = np.ndarray[Any, Any]
+_profile = lazy_import("graphgrad.run.profile")
+_save = lazy_import("graphgrad.run.save")
 
 
 class Compiled:
@@ -211,7 +215,7 @@ class Compiled:
 
     def save(self, path: Any) -> Any:
         """Write the module to a file, whole or not at all; large constants go to a ``.npz`` of the same name."""
-        return save(self.emitted, path)
+        return _save.save(self.emitted, path)
 
     def memory(self, /, **sizes: int) -> Memory:
         """Bytes of one call; without sizes, each a formula in the symbolic ones."""
@@ -231,7 +235,8 @@ class Compiled:
 
     def profile(self, /, **arrays: Any) -> Profile:
         """Time every statement; see `graphgrad.run.profile.profile`."""
-        return profile(self.emitted, self.plan, self.arguments.bind((), arrays))
+        timed: Profile = _profile.profile(self.emitted, self.plan, self.arguments.bind((), arrays))
+        return timed
 
     # ---- inside ----------------------------------------------------------------------------------------
 

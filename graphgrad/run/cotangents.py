@@ -12,6 +12,7 @@ from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError
 from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
 from graphgrad.core.spec import shape_text
+from graphgrad.ops.leaf import is_masked
 
 
 def complete(interface: Interface, cotangent: Any, sizes: Mapping[str, int]) -> tuple[Any, ...]:
@@ -42,7 +43,7 @@ def _checked(interface: Interface, leaf: Node | None, value: Any, sizes: Mapping
     if leaf is None:
         raise DTypeError(f"{interface.name}: only floats have gradients, so here the cotangent is None")
     spec = leaf.spec
-    if isinstance(value, bool | list | tuple | np.ma.MaskedArray | Node):
+    if is_masked(value) or isinstance(value, bool | list | tuple | Node):
         what = f"{interface.name}: a cotangent is an array or a number, not {type(value).__name__}"
         raise ArgumentError(what, saw=[leaf.describe()])
     array = np.asarray(value, spec.dtype) if isinstance(value, int | float) else np.asarray(value)
