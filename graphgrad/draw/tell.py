@@ -95,9 +95,10 @@ class _Teller:
         """For each forward node that a gradient reaches, its cotangent; the last one noted is the whole one."""
         found: dict[Node, Node] = {}
         needed = {node for statement in told for node in statement.nodes}
+        others = {seed.cotangent for seed in self.interface.seeds[1:]}  # of passes that are not drawn
         for node, origins in self.graph.origins.items():
             for origin in origins:
-                if origin.role == "cotangent" and (node in needed or is_free(node)):
+                if origin.role == "cotangent" and (node in needed or (is_free(node) and node not in others)):
                     found[origin.forward] = node
                 if (
                     origin.role == "seed"

@@ -212,3 +212,16 @@ def test_words():
         and size_words(16_000) == "16 kB"
         and size_words(12) == "12 B"
     )
+
+
+def test_gradients_that_pass_go_by_the_names_of_the_pass_that_is_drawn():
+    x, w = gg.input("x", ("batch", 3)), gg.param("w", (3, 3))
+    start = x @ w
+    h = gg.tanh(start) + start
+    model = gg.compile({"loss": gg.mean(h**2), "h": h}, wrt=w)
+    story = tell(model.plan, model.emitted)
+    (add,) = [step for step in story.steps if step.op == "add"]
+    written = " ".join(line for step in story.steps for line in step.backward_lines)
+    assert add.passes
+    for line in add.passes:
+        assert f"{line.split(' = ')[1]} = " in written
