@@ -17,7 +17,8 @@ from graphgrad.plan.schedule import Routine
 RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
-        "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self",
+        "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
+        "threading",
     }
 )  # fmt: skip
 """What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""

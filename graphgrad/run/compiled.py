@@ -93,7 +93,7 @@ class Compiled:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As the graph it was compiled from, never as code."""
-        return (bound("finish"), (self.graph, self._interface, self.stages))
+        return (bound("finish"), (self.graph, self._interface, self.plan.schedule.model, self.stages))
 
     # ---- running ---------------------------------------------------------------------------------------
 
