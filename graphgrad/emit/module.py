@@ -100,9 +100,9 @@ def _docstring(writer: Writer) -> str:
         else f"{name}: forward."
     )
     files = dict.fromkeys(
-        node.notes.site.place.rpartition(":")[0]
+        site.place.rpartition(":")[0]
         for node in plan.schedule.forward.steps
-        if node.notes.site is not None
+        if (site := plan.schedule.graph.site(node)) is not None
     )
     made_from = f" from {_safe(next(iter(files)), 28)}" if files else ""
     memory = plan.memory

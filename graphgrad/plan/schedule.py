@@ -115,11 +115,15 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
 def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     """The place of every node; each comes after its inputs."""
     varies = _varying(graph)
+    found_at = {node: at for at, node in enumerate(graph.nodes)}
+
+    def as_written(node: Node) -> tuple[int, int]:
+        return graph.age(node), found_at[node]
+
     forward = toposort(
-        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=_written)
+        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=as_written)
     )
     place = {node: at for at, node in enumerate(forward)}
-    found_at = {node: at for at, node in enumerate(graph.nodes)}
     first_use: dict[
         Node, int
     ] = {}  # a shared parameter's gradient is whole after its first reader was passed
@@ -128,7 +132,7 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
             first_use.setdefault(part, at)
 
     def backwards(node: Node) -> tuple[int, int]:
-        origin = graph.origins[node][0].forward
+        origin = graph.current(graph.origins[node][0].forward)
         own = (
             first_use.get(origin, -1)
             if is_free(origin)
@@ -137,12 +141,8 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
         return -own, found_at[node]
 
     backward = sorted((n for n in graph.nodes if phases[n] == "backward"), key=backwards)
-    update = sorted((n for n in graph.nodes if phases[n] == "update"), key=_written)
+    update = sorted((n for n in graph.nodes if phases[n] == "update"), key=as_written)
     return {node: at for at, node in enumerate(toposort([*forward, *backward, *update, *graph.nodes]))}
-
-
-def _written(node: Node) -> int:
-    return node.serial
 
 
 def _varying(graph: Graph) -> set[Node]:
