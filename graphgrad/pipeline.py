@@ -73,15 +73,13 @@ def compile(
         defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
         joint = differentiate(defined, interface, allow_unused)
     stages = (("define", defined), ("differentiate", joint)) if trace else ()
-    return finish(joint, interface, defined, stages)
+    return finish(joint, interface, stages)
 
 
-def finish(
-    graph: Graph, interface: Interface, model: Graph, stages: Sequence[tuple[str, Graph]] = ()
-) -> Compiled:
-    """From a whole graph, and the model it was made of, to something that runs."""
+def finish(graph: Graph, interface: Interface, stages: Sequence[tuple[str, Graph]] = ()) -> Compiled:
+    """From a whole graph to something that runs."""
     with collector_paused():
-        scheduled = schedule(graph, interface, model)
+        scheduled = schedule(graph, interface)
         plan = plan_memory(scheduled)
         source = emit(plan)
         return Compiled(plan, source, stages)

@@ -109,9 +109,9 @@ def _docstring(writer: Writer) -> str:
     how = "the chain rule written out" if interface.level == "plain" else "with planned memory"
     title = f"{name}: forward." if interface.wrt is None else f"{name}: forward and backward, {how}."
     files = dict.fromkeys(
-        node.notes.site.place.rpartition(":")[0]
+        site.place.rpartition(":")[0]
         for node in plan.schedule.forward.steps
-        if node.notes.site is not None
+        if (site := plan.schedule.graph.site(node)) is not None
     )
     made_from = f" from {_safe(next(iter(files)), 28)}" if files else ""
     lines = [

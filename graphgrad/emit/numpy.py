@@ -40,8 +40,10 @@ class Writer:
         }
 
     def enter(self, routine: PlannedRoutine) -> None:
-        """From here on, names are those of this function."""
+        """From here on, names and places are those of this function."""
         self.names = self._module_names.within(routine.routine)
+        whole = self.plan.schedule.graph
+        self.graph = whole.original if routine.routine.kind == "reference" else whole
 
     def size(self, size: Size) -> Form:
         text = dim.spell(size, self.names.size)
@@ -139,7 +141,7 @@ class Writer:
         origins = self.graph.origins.get(node)
         if origins:
             return Comment(self.term(node, origins[0]))
-        site = node.notes.site
+        site = self.graph.site(node)
         if site is None:
             return None
         place = site.place if len(site.place) <= _LONGEST_PLACE else "..." + site.place[3 - _LONGEST_PLACE :]
@@ -169,14 +171,16 @@ class Writer:
 
     def reader_of(self, node: Node) -> Node:
         """The forward op that reads a node first; the node itself if none does."""
+        node = self.graph.current(node)
         return self._first_reader.get(node, node)
 
     def called(self, node: Node) -> str:
         """A node's name in the module, or its op if it has none."""
+        node = self.graph.current(node)
         try:
             return self.names[node]
         except KeyError:
-            return clean(node.name or node.op.name)
+            return clean(self.graph.name(node) or node.op.name)
 
 
 def _over(node: Node) -> str:

@@ -46,7 +46,7 @@ def inlined(
 
 
 def _has_name(graph: Graph, node: Node) -> bool:
-    if node.notes.name is not None and node not in graph.origins:
+    if node not in graph.origins and graph.name(node) is not None:
         return True
     return any(origin.role == "cotangent" for origin in graph.origins.get(node, ()))
 

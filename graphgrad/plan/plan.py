@@ -71,7 +71,7 @@ def _plan(schedule: Schedule, routine: Routine) -> PlannedRoutine:
     residuals = schedule.residuals if routine.kind == "forward" else ()
     textbook = schedule.interface.level == "plain" or routine.kind == "reference"
     anew = None if textbook else small(routine.steps)
-    graph = schedule.model if routine.kind == "reference" else schedule.graph
+    graph = schedule.graph.original if routine.kind == "reference" else schedule.graph
     inside = inlined(graph, routine, residuals, anew)
     statements = written_with(routine.steps, inside)
     copied = copies(routine.results, _held(schedule, routine))

@@ -43,8 +43,6 @@ class Schedule:
     residual_sizes: tuple[str, ...]
     """Named sizes that backward needs and cannot see from any residual."""
     phases: Mapping[Node, Phase]
-    model: Graph
-    """What the user defined."""
 
     @property
     def forward(self) -> Routine:
@@ -63,11 +61,8 @@ def is_free(node: Node) -> bool:
     return node.op.is_leaf or node.op.name in ("const", "run_time_size")
 
 
-def schedule(graph: Graph, interface: Interface, model: Graph) -> Schedule:
-    """Put the nodes of a graph in order, function by function.
-
-    `model` is what the user defined, before it was differentiated and rewritten.
-    """
+def schedule(graph: Graph, interface: Interface) -> Schedule:
+    """Put the nodes of a graph in order, function by function."""
     phases = _phases(graph, graph.outputs[interface.outputs])
     order = _order(graph, phases)
     outputs = graph.outputs[interface.outputs]
@@ -86,8 +81,9 @@ def schedule(graph: Graph, interface: Interface, model: Graph) -> Schedule:
         results = (*outputs, *graph.outputs[interface.step_gradients], *graph.outputs[interface.new_values])
         routines.append(_routine("step", results, order, ()))
     if planned:
-        wanted = model.outputs[interface.outputs]
-        routines.append(_routine("reference", wanted, _order(model, _phases(model, wanted)), ()))
+        written = graph.original.outputs[interface.outputs]
+        as_written = _order(graph.original, _phases(graph.original, written))
+        routines.append(_routine("reference", written, as_written, ()))
     residuals = _residuals(forward, backwards)
     return Schedule(
         graph,
@@ -96,7 +92,6 @@ def schedule(graph: Graph, interface: Interface, model: Graph) -> Schedule:
         residuals,
         _hidden_sizes(interface, routines, residuals),
         phases,
-        model,
     )
 
 
@@ -135,11 +130,15 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
 def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     """The place of every node; each comes after its inputs."""
     varies = _varying(graph)
+    found_at = {node: at for at, node in enumerate(graph.nodes)}
+
+    def as_written(node: Node) -> tuple[int, int]:
+        return graph.age(node), found_at[node]
+
     forward = toposort(
-        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=_written)
+        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=as_written)
     )
     place = {node: at for at, node in enumerate(forward)}
-    found_at = {node: at for at, node in enumerate(graph.nodes)}
     first_use: dict[
         Node, int
     ] = {}  # a shared parameter's gradient is whole after its first reader was passed
@@ -149,7 +148,7 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
 
     def passed(node: Node) -> int:
         """How far back the chain rule is when it makes a node."""
-        origin = graph.origins[node][0].forward
+        origin = graph.current(graph.origins[node][0].forward)
         if is_free(origin):
             return -first_use.get(origin, -1)
         return -place.get(origin, len(place) + found_at.get(origin, 0))
@@ -160,7 +159,7 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
         return passed(node), node not in at_end, found_at[node]
 
     backward = sorted((n for n in graph.nodes if phases[n] == "backward"), key=backwards)
-    update = sorted((n for n in graph.nodes if phases[n] == "update"), key=_written)
+    update = sorted((n for n in graph.nodes if phases[n] == "update"), key=as_written)
     return {node: at for at, node in enumerate(toposort([*forward, *backward, *update, *graph.nodes]))}
 
 
@@ -178,10 +177,6 @@ def _leading_nowhere(graph: Graph, phases: Mapping[Node, Phase], passed: Callabl
             if node not in found or (phases[part] == "backward" and passed(part) != passed(node)):
                 goes_on.add(part)
     return found
-
-
-def _written(node: Node) -> int:
-    return node.serial
 
 
 def _varying(graph: Graph) -> set[Node]:

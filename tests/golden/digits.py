@@ -233,7 +233,7 @@ def _reference(x, label, w1, b1, w2, b2):
 def selfcheck(**arrays):
     """Compare the gradients with finite differences of the model as it was written; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name; along random directions, in float64.
+    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.
     """
     def wide(value):
         array = np.asarray(value)

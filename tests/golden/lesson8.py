@@ -67,7 +67,7 @@ def forward_and_backward(x, y, w1, b1, w2, b2, *, cotangent=1.0):
 def selfcheck(**arrays):
     """Compare the gradients with finite differences of forward; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name; along random directions, in float64.
+    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.
     """
     def wide(value):
         array = np.asarray(value)
