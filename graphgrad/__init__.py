@@ -46,14 +46,8 @@ from graphgrad.ops.convert import cast, stop_gradient
 from graphgrad.ops.elementary import exp, log, sigmoid, tanh
 from graphgrad.ops.join import concatenate
 from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
-from graphgrad.ops.movement import (
-    broadcast_to,
-    expand_dims,
-    matrix_transpose,
-    reshape,
-    squeeze,
-    transpose,
-)
+from graphgrad.ops.movement import broadcast_to, expand_dims, reshape, squeeze
+from graphgrad.ops.permute import matrix_transpose, transpose
 from graphgrad.ops.reduce import max, mean, min, sum
 from graphgrad.ops.update import at
 

@@ -10,7 +10,7 @@ import numpy as np
 from graphgrad.core.errors import ArgumentError, NodeUseError, UnsupportedError
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bind
-from graphgrad.ops import arithmetic, compare, contract, convert, elementary, join, movement, reduce
+from graphgrad.ops import arithmetic, compare, contract, convert, elementary, join, movement, permute, reduce
 
 _UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
     np.add: arithmetic.add,
@@ -46,8 +46,8 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.min: reduce.min,
     np.amin: reduce.min,
     np.reshape: movement.reshape,
-    np.transpose: movement.transpose,
-    np.matrix_transpose: movement.matrix_transpose,
+    np.transpose: permute.transpose,
+    np.matrix_transpose: permute.matrix_transpose,
     np.broadcast_to: movement.broadcast_to,
     np.expand_dims: movement.expand_dims,
     np.squeeze: movement.squeeze,

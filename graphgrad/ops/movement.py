@@ -1,4 +1,4 @@
-"""Moving elements without computing: shapes, axes, repetition, joining."""
+"""The same elements in another shape: reshaping, broadcasting, axes of size 1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def normal_axis(axis: Any, ndim: int) -> int:
     return number % ndim
 
 
-def _no_flops(inputs: tuple[Spec, ...], result: Spec) -> Size:
+def no_flops(inputs: tuple[Spec, ...], result: Spec) -> Size:
+    """The cost of moving elements."""
     return 0
 
 
@@ -93,7 +94,7 @@ def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
     noun="reshaped",
     operands=("x",),
     view=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def reshape(x: Operand, shape: Any) -> Node:
     """The same elements in another shape, in C order; one size may be -1. So is the gradient.
@@ -126,80 +127,6 @@ def _fill_in(node: Node, shape: Any) -> Shape:
             f"cannot reshape into {sizes}: {node.size} is no multiple of {total}", saw=[node.describe()]
         )
     return (*known[:at], missing, *known[at:])
-
-
-# ---- transpose ------------------------------------------------------------------------------------
-
-
-def _spell_transpose(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-    axes: tuple[int, ...] = node.attrs["axes"]
-    last = len(axes) - 1
-    if axes == tuple(range(last, -1, -1)):
-        return Form(f"{parts[0].at(ATOM)}.T")
-    if axes == (*range(last - 1), last, last - 1):
-        return Form(f"{parts[0].at(ATOM)}.mT")
-    return Form(f"{parts[0].at(ATOM)}.transpose({', '.join(map(str, axes))})")
-
-
-def _transpose_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
-    return (tuple(axes.index(axis) for axis in range(len(axes))),)
-
-
-def _transpose_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    yield Sample((rng.normal(size=(2, 3)),))
-    yield Sample((rng.normal(size=(2, 3, 4)),), {"axes": (1, -1, 0)})
-    yield Sample((rng.normal(size=(2, 3, 4)),), {"axes": (0, 2, 1)})
-    yield Sample((rng.normal(size=(3,)),))
-    yield Sample((rng.normal(size=(0, 2)),))
-
-
-def _transpose_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
-    return transpose(g, tuple(axes.index(axis) for axis in range(len(axes))))
-
-
-@defop(
-    infer=lambda x, *, axes: Spec(tuple(x.shape[axis] for axis in axes), x.dtype),
-    axes=_transpose_axes,
-    reference=lambda x, *, axes: np.transpose(x, axes),
-    numpy=_spell_transpose,
-    vjp={"x": _transpose_back},
-    jvp="linear",
-    samples=_transpose_samples,
-    errors=(
-        Fault((((2, 3), "float32"),), {"axes": (0, 0)}, ShapeError, "each axis once"),
-        Fault((((2, 3), "float32"),), {"axes": (0, 2)}, ShapeError, "out of range"),
-    ),
-    rule={"x": "G with the axes back"},
-    noun="transposed",
-    operands=("x",),
-    view=True,
-    light=True,
-    cost=_no_flops,
-)
-def transpose(x: Operand, axes: Sequence[int] | None = None) -> Node:
-    """The axes in another order; reversed by default. The gradient gets them back in their old order.
-
-    >>> gg.transpose(gg.input("x", ("batch", 3, 4)), (0, 2, 1)).shape
-    (Dim('batch'), 4, 3)
-    """
-    node = as_node(x)
-    order = range(node.ndim - 1, -1, -1) if axes is None else axes
-    wanted = tuple(normal_axis(axis, node.ndim) for axis in order)
-    if sorted(wanted) != list(range(node.ndim)):
-        raise ShapeError(f"axes {tuple(order)} must name each axis once", saw=[node.describe()])
-    return node if wanted == tuple(range(node.ndim)) else apply("transpose", node, axes=wanted)
-
-
-def matrix_transpose(x: Operand) -> Node:
-    """The last two axes swapped; also ``node.mT``.
-
-    >>> gg.matrix_transpose(gg.input("x", ("batch", 3, 4))).shape
-    (Dim('batch'), 4, 3)
-    """
-    node = as_node(x)
-    if node.ndim < 2:
-        raise ShapeError("needs at least two dimensions", saw=[node.describe()])
-    return transpose(node, (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2))
 
 
 # ---- broadcast_to ---------------------------------------------------------------------------------
@@ -258,7 +185,7 @@ def _broadcast_samples(rng: np.random.Generator) -> Iterator[Sample]:
     noun="spread",
     operands=("x",),
     view=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def broadcast_to(x: Operand, shape: Any) -> Node:
     """x repeated to a shape, by NumPy's rules. The gradient is summed over what was repeated.
@@ -317,7 +244,7 @@ def _expand_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     operands=("x",),
     view=True,
     light=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def expand_dims(x: Operand, axis: int | Sequence[int]) -> Node:
     """x with axes of size 1 put in, at these positions of the result. The gradient loses them again.
@@ -374,7 +301,7 @@ def _squeeze_samples(rng: np.random.Generator) -> Iterator[Sample]:
     noun="squeezed",
     operands=("x",),
     view=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
     """x without axes of size 1: these, or all that are known to be 1. The gradient gets them back.
@@ -392,6 +319,4 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
 
 
 bind("reshape", reshape)
-bind("transpose", transpose)
-bind("matrix_transpose", matrix_transpose)
 bind("squeeze", squeeze)
