@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.dim import Size, floor_divide, multiply
-from graphgrad.core.errors import ArgumentError, ShapeError
+from graphgrad.core.errors import ArgumentError, ShapeError, UnsupportedError
 from graphgrad.core.form import ATOM, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, WHOLE, AxisRole, Fault, Sample, apply, defop
@@ -89,6 +89,7 @@ def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
         Fault((((2, 3), "float32"),), {"shape": (4, 2)}, ShapeError, "cannot reshape"),
         Fault((((2, 3), "float32"),), {"shape": (-1, -1)}, ShapeError, "one -1"),
         Fault((((2, 3), "float32"),), {"shape": (-1, 4)}, ShapeError, "cannot reshape"),
+        Fault((((2, 3), "float32"),), {"shape": (3, 2), "order": "F"}, UnsupportedError, "order='C'"),
     ),
     rule={"x": "G in x's shape"},
     noun="reshaped",
@@ -96,16 +97,53 @@ def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
     view=True,
     cost=no_flops,
 )
-def reshape(x: Operand, shape: Any) -> Node:
-    """The same elements in another shape, in C order; one size may be -1. So is the gradient.
+def reshape(x: Operand, shape: Any, order: str = "C") -> Node:
+    """The same elements in another shape; one size may be -1. The gradient comes back in x's shape.
+
+    Elements are read and written in C order, the last axis fastest, however x lies in memory. Sizes may be names.
+
+    Raises
+    ------
+    ShapeError
+        If the shape holds another number of elements. Of symbolic sizes where that is known only when the model
+        runs, it is checked then.
+    UnsupportedError
+        For another order than "C": ``x.T.reshape(...)`` says what is meant by "F".
 
     >>> x = gg.input("x", ("batch", 4, 4))
     >>> gg.reshape(x, (x.shape[0], -1)).shape, gg.reshape(x, -1).shape
     ((Dim('batch'), 16), (Dim('16*batch'),))
     """
     node = as_node(x)
+    _check_order(order, node)
     wanted = _fill_in(node, shape)
     return node if wanted == node.shape else apply("reshape", node, shape=wanted)
+
+
+def _check_order(order: str, node: Node) -> None:
+    if order != "C":
+        raise UnsupportedError(
+            f"only order='C' is supported, not {order!r}",
+            saw=[node.describe()],
+            hint="gg.transpose before and after, for Fortran's order",
+        )
+
+
+def ravel(x: Operand, order: str = "C") -> Node:
+    """All elements along one axis, in C order; also ``node.ravel()`` and ``node.flatten()``.
+
+    The gradient comes back in x's shape. A scalar becomes an array of one element.
+
+    Raises
+    ------
+    UnsupportedError
+        For another order than "C".
+
+    >>> gg.ravel(gg.input("x", ("batch", 3))).shape
+    (Dim('3*batch'),)
+    """
+    node = as_node(x)
+    return reshape(node, (node.size,), order)
 
 
 def _fill_in(node: Node, shape: Any) -> Shape:
@@ -319,4 +357,5 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
 
 
 bind("reshape", reshape)
+bind("ravel", ravel)
 bind("squeeze", squeeze)

@@ -87,5 +87,63 @@ def matrix_transpose(x: Operand) -> Node:
     return transpose(node, (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2))
 
 
+def swapaxes(x: Operand, axis1: int, axis2: int) -> Node:
+    """Two axes swapped; also ``node.swapaxes(axis1, axis2)``. The gradient has them swapped back.
+
+    >>> gg.swapaxes(gg.input("x", ("batch", 3, 4)), 1, -1).shape
+    (Dim('batch'), 4, 3)
+    """
+    node = as_node(x)
+    first, second = normal_axis(axis1, node.ndim), normal_axis(axis2, node.ndim)
+    order = list(range(node.ndim))
+    order[first], order[second] = second, first
+    return transpose(node, order)
+
+
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Node:
+    """Axes moved to other positions of the result, the others in their old order. The gradient moves them back.
+
+    Raises
+    ------
+    ShapeError
+        If an axis is out of range or named twice, or there are not as many sources as destinations.
+
+    >>> gg.moveaxis(gg.input("x", ("batch", 3, 4)), 0, -1).shape
+    (3, 4, Dim('batch'))
+    """
+    node = as_node(x)
+    sources, destinations = _several(source, node, "source"), _several(destination, node, "destination")
+    if len(sources) != len(destinations):
+        raise ShapeError(
+            f"{len(sources)} axes cannot move to {len(destinations)} positions", saw=[node.describe()]
+        )
+    order = [axis for axis in range(node.ndim) if axis not in sources]
+    for position, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(position, axis)
+    return transpose(node, order)
+
+
+def _several(axis: int | Sequence[int], node: Node, what: str) -> tuple[int, ...]:
+    given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    axes = tuple(normal_axis(item, node.ndim) for item in given)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"the {what} {axis} names an axis twice", saw=[node.describe()])
+    return axes
+
+
+def rollaxis(x: Operand, axis: int, start: int = 0) -> Node:
+    """An axis moved until it lies before position `start`; `moveaxis` says the same more plainly. The gradient moves
+    it back.
+
+    >>> gg.rollaxis(gg.input("x", (2, 3, 4)), 2, 1).shape
+    (2, 4, 3)
+    """
+    node = as_node(x)
+    moved = normal_axis(axis, node.ndim)
+    before = node.ndim if start == node.ndim else normal_axis(start, node.ndim)
+    return moveaxis(node, moved, before - (moved < before))
+
+
 bind("transpose", transpose)
 bind("matrix_transpose", matrix_transpose)
+bind("swapaxes", swapaxes)
