@@ -198,7 +198,8 @@ def repeat(x: Operand, repeats: Any, axis: int | None = None) -> Node:
             saw=[node.describe()],
             hint="one number for all",
         )
-    return node if counts == 1 else apply("repeat", node, repeats=counts, axis=own)
+    same = counts == 1 or (counts == () and node.shape[own] == 0)
+    return node if same else apply("repeat", node, repeats=counts, axis=own)
 
 
 def _counts(repeats: Any) -> Counts:
