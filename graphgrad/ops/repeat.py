@@ -135,7 +135,7 @@ def _spell_repeat(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
 def _repeat_back(g: Node, y: Node, x: Node, repeats: Counts, axis: int) -> Node:
     """The sum over each element's repetitions."""
     if isinstance(repeats, tuple):
-        return apply("sum_runs", g, repeats=repeats, axis=axis)
+        return apply("sum_runs", g, shape=x.shape, repeats=repeats, axis=axis)
     grouped = reshape(g, (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]))
     return sum_nodes(grouped, axis + 1)
 
@@ -214,10 +214,16 @@ def _counts(repeats: Any) -> Counts:
 # ---- sum_runs: the adjoint of repeat --------------------------------------------------------------
 
 
-def _summed(x: Spec, *, repeats: tuple[int, ...], axis: int) -> Spec:
+def _summed(x: Spec, *, shape: Shape, repeats: tuple[int, ...], axis: int) -> Spec:
     if x.shape[axis] != sum(repeats):
         raise ShapeError(f"runs of {sum(repeats)} elements in all, and the axis has {x.shape[axis]}")
     return Spec((*x.shape[:axis], len(repeats), *x.shape[axis + 1 :]), x.dtype)
+
+
+def _summed_axes(
+    x: Spec, *, shape: Shape, repeats: tuple[int, ...], axis: int
+) -> tuple[tuple[AxisRole, ...], ...]:
+    return _own_axis_whole(x, repeats=repeats, axis=axis)
 
 
 def _runs(repeats: tuple[int, ...]) -> tuple[list[int], list[int]]:
@@ -228,7 +234,7 @@ def _runs(repeats: tuple[int, ...]) -> tuple[list[int], list[int]]:
 
 
 def _sum_runs_reference(
-    x: np.ndarray[Any, Any], *, repeats: tuple[int, ...], axis: int
+    x: np.ndarray[Any, Any], *, shape: tuple[int, ...], repeats: tuple[int, ...], axis: int
 ) -> np.ndarray[Any, Any]:
     stops = np.cumsum(repeats)
     parts = [
@@ -256,10 +262,10 @@ def _runs_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 @defop(
     infer=_summed,
-    axes=_own_axis_whole,
+    axes=_summed_axes,
     reference=_sum_runs_reference,
     numpy=_spell_sum_runs,
-    vjp={"x": lambda g, y, x, repeats, axis: repeat(g, repeats, axis)},
+    vjp={"x": lambda g, y, x, shape, repeats, axis: repeat(g, repeats, axis)},
     jvp="linear",
     samples=_runs_samples,
     errors=(Fault((((2, 3), "float32"),), {"repeats": (1, 1), "axis": 1}, ShapeError, "runs of 2"),),
@@ -276,7 +282,9 @@ def sum_runs(x: Operand, repeats: Sequence[int], axis: int) -> Node:
     (2,)
     """
     node = as_node(x)
-    return apply("sum_runs", node, repeats=tuple(repeats), axis=normal_axis(axis, node.ndim))
+    own = normal_axis(axis, node.ndim)
+    shape = (*node.shape[:own], len(repeats), *node.shape[own + 1 :])
+    return apply("sum_runs", node, shape=shape, repeats=tuple(repeats), axis=own)
 
 
 bind("repeat", repeat)
