@@ -851,8 +851,11 @@ def test_explain_of_no_line_is_an_error(line):
 
 def test_profile_times_every_statement():
     m = linear()
-    profile = gg.compile((m.loss, m.out), wrt=[m.w]).profile(**m.arrays)
+    profile = gg.compile((m.loss, m.out), wrt=[m.w], level="plain").profile(**m.arrays)
     assert {item.function for item in profile.statements} == {"forward", "_backward_from_loss"}
+    profile = gg.compile((m.loss, m.out), wrt=[m.w]).profile(**m.arrays)
+    assert {item.function for item in profile.statements} == {"forward_and_backward"}
+    assert any("d_w = " in item.code for item in profile.statements)
     assert all(item.seconds >= 0 for item in profile.statements) and "in all" in str(profile)
     assert gg.compile(m.loss).profile(**m.arrays).statements
     assert gg.compile(m.out, wrt=m.w).profile(**m.arrays).statements

@@ -1,4 +1,8 @@
-"""How an op is written in NumPy: source that knows how tightly it binds, so brackets stand where needed."""
+"""How an op is written in NumPy: source that knows how tightly it binds, so brackets stand where needed.
+
+An op has two forms: the expression that a textbook has, and, where memory is planned, statements that write
+their result into an array that is there already.
+"""
 
 from __future__ import annotations
 
@@ -37,21 +41,64 @@ class Lines:
     statements: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that stands once in an emitted module, for what would take several statements each time."""
+
+    name: str
+    """Starts with an underscore, as no name of a user's does."""
+    source: str
+
+    def __post_init__(self) -> None:
+        HELPERS[self.name] = self.source
+
+
+HELPERS: dict[str, str] = {}
+"""The source of every helper there is, by name: what emitted modules may hold beside statements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a result goes."""
+
+    out: str | None = None
+    """The array to write it into; None: a new one."""
+    scratch: tuple[str, ...] = ()
+    """Arrays of the result's spec that hold nothing."""
+
+
 class Speller(Protocol):
     """What the emitter knows and an op's emission may ask: identifiers of sizes, names of dtypes."""
 
     def size(self, size: Size) -> Form: ...
     def shape(self, shape: Shape) -> str: ...
     def dtype(self, dtype: Any) -> str: ...
-    def is_precise(self, node: Node) -> bool: ...
+    def typed(self, node: Node, part: Form) -> str:
+        """An operand, with its dtype if it is a number."""
+
+    def helper(self, helper: Helper) -> str:
+        """The name to call a helper by, which from now on stands in the module."""
 
 
 Emission: TypeAlias = "Callable[[Speller, Sequence[Form], Node], Form | Lines]"
+Into: TypeAlias = "Callable[[Speller, Sequence[Form], Node, Destination], Form | Lines | None]"
+"""An expression that computes into the destination and returns it, or statements that fill ``{out}``. For a new
+array, None says: the op's expression does it without any array on the way."""
 
 
 def call(function: str) -> Emission:
     """``np.tanh(x)``."""
     return lambda speller, parts, node: Form(f"{function}({', '.join(part.text for part in parts)})")
+
+
+def call_into(function: str) -> Into:
+    """``np.tanh(x, out=y)``."""
+
+    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+        inner = ", ".join(part.text for part in parts)
+        return None if to.out is None else Form(f"{function}({inner}, out={to.out})")
+
+    return emit
 
 
 def infix(sign: str, level: int) -> Emission:

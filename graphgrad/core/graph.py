@@ -11,6 +11,7 @@ from graphgrad.core.dim import symbols
 from graphgrad.core.errors import GraphgradError, InvalidNameError, VerificationError
 from graphgrad.core.flat import Flat, flatten, unflatten
 from graphgrad.core.node import Node
+from graphgrad.core.provenance import Site
 from graphgrad.core.text import write_nodes
 from graphgrad.core.traverse import toposort
 
@@ -37,8 +38,32 @@ Origins = Mapping[Node, tuple[Origin, ...]]
 
 
 @dataclass(frozen=True, eq=False)
+class Rewriting:
+    """How a graph came from the one that the user and differentiation wrote.
+
+    Kept here and not at the nodes: those are shared with other models, which must not change by it.
+    """
+
+    original: Graph
+    """The graph before anything was rewritten: what the rewritten one has to compute."""
+    replaced: Mapping[Node, Node]
+    """For nodes of the original graph, the node that computes their value now, followed to the end."""
+    made_for: Mapping[Node, Node]
+    """For each node that is not of the original graph, the one of it that it was first made for."""
+
+    @cached_property
+    def stands_for(self) -> Mapping[Node, tuple[Node, ...]]:
+        """For each node that computes the value of others now, those that the user wrote, in their order."""
+        found: dict[Node, list[Node]] = {}
+        for old, new in self.replaced.items():
+            if old not in self.original.origins:
+                found.setdefault(new, []).append(old)
+        return {new: tuple(sorted(olds, key=lambda node: node.serial)) for new, olds in found.items()}
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
-    """What is computed from what.
+    """What is computed from what. It also says where a node comes from, for nodes that rewriting made as for others.
 
     >>> x = gg.input("x", (2,))
     >>> graph = Graph((x,), (gg.exp(x) * 2,))
@@ -49,6 +74,8 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     origins: Origins = field(default_factory=dict)
+    rewriting: Rewriting | None = None
+    """What became of the nodes that were written; None if all are as they were."""
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -68,6 +95,58 @@ class Graph:
             for size in leaf.shape:
                 found.update(dict.fromkeys(symbols(size)))
         return tuple(found)
+
+    # ---- where nodes come from -------------------------------------------------------------------------
+
+    @property
+    def original(self) -> Graph:
+        """The graph before rewriting: itself, if nothing was rewritten."""
+        return self if self.rewriting is None else self.rewriting.original
+
+    def current(self, node: Node) -> Node:
+        """The node that computes the value of `node` in this graph; `node` may be one that was rewritten."""
+        return node if self.rewriting is None else self.rewriting.replaced.get(node, node)
+
+    def written(self, node: Node) -> Node:
+        """The node that was written and that `node` was made for: itself, unless rewriting made it."""
+        return node if self.rewriting is None else self.rewriting.made_for.get(node, node)
+
+    def site(self, node: Node) -> Site | None:
+        """The user's line that a node comes from."""
+        return self.written(node).notes.site
+
+    def scope(self, node: Node) -> tuple[str, ...]:
+        """The layers that a node stands in."""
+        return self.written(node).scope
+
+    def age(self, node: Node) -> int:
+        """Counts up in the order in which the user wrote what the nodes come from."""
+        return self.written(node).serial
+
+    def name(self, node: Node) -> str | None:
+        """What the user called a node, or what he called one whose value it computes now."""
+        if node.op.is_leaf:
+            return node.name
+        known = self._known_as(node)
+        explicit = (one.name for one in known if one.notes.explicit)
+        return next(explicit, None) or next((one.name for one in known if one.name is not None), None)
+
+    def describe(self, node: Node) -> str:
+        """One line for a message: what the user called a node and its specs."""
+        return (self._known_as(node) or (node,))[0].describe()
+
+    def has_explicit_name(self, node: Node) -> bool:
+        """Whether the user named a node by `named`, and not by assigning it."""
+        return any(one.notes.explicit for one in self._known_as(node))
+
+    def _known_as(self, node: Node) -> tuple[Node, ...]:
+        """The nodes that were written and have this one's value: first itself."""
+        if self.rewriting is None:
+            return (node,)
+        own = () if node in self.rewriting.made_for else (node,)
+        return (*own, *self.rewriting.stands_for.get(node, ()))
+
+    # ---- checking, writing, pickling -------------------------------------------------------------------
 
     def verify(self) -> Graph:
         """Check that the graph is whole, and return it.
@@ -109,6 +188,7 @@ class Graph:
 
     def __reduce__(self) -> tuple[object, ...]:
         order = tuple(self.origins)
+        pairs = () if self.rewriting is None else (self.rewriting.replaced, self.rewriting.made_for)
         roots = [*self.inputs, *self.outputs, *order]
         plain = []
         for node in order:
@@ -116,13 +196,22 @@ class Graph:
                 roots.append(origin.forward)
                 plain.append((origin.role, origin.index))
         counts = tuple(len(self.origins[node]) for node in order)
-        return (_restore, (flatten(roots), len(self.inputs), len(self.outputs), counts, tuple(plain)))
+        for mapping in pairs:
+            roots += [node for pair in mapping.items() for node in pair]
+        original = None if self.rewriting is None else self.rewriting.original
+        lengths = (len(self.inputs), len(self.outputs), *map(len, pairs))
+        return (_restore, (original, flatten(roots), lengths, counts, tuple(plain)))
 
 
 def _restore(
-    flat: Flat, inputs: int, outputs: int, counts: tuple[int, ...], plain: tuple[tuple[Role, int | None], ...]
+    original: Graph | None,
+    flat: Flat,
+    lengths: tuple[int, ...],
+    counts: tuple[int, ...],
+    plain: tuple[tuple[Role, int | None], ...],
 ) -> Graph:
     nodes = unflatten(flat)
+    inputs, outputs, *pairs = lengths
     start = inputs + outputs
     order, forwards = nodes[start : start + len(counts)], iter(nodes[start + len(counts) :])
     described = iter(plain)
@@ -133,7 +222,11 @@ def _restore(
             role, index = next(described)
             entries.append(Origin(role, next(forwards), index))
         origins[node] = tuple(entries)
-    return Graph(nodes[:inputs], nodes[inputs:start], origins)
+    if original is None:
+        return Graph(nodes[:inputs], nodes[inputs:start], origins)
+    replaced, made_for = ({next(forwards): next(forwards) for _ in range(length)} for length in pairs)
+    rewriting = Rewriting(original, replaced, made_for)
+    return Graph(nodes[:inputs], nodes[inputs:start], origins, rewriting)
 
 
 def _check_spec(node: Node) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size
 from graphgrad.core.errors import GraphgradError, InvalidNameError
-from graphgrad.core.form import Emission
+from graphgrad.core.form import Emission, Into
 from graphgrad.core.node import Node, intern_node
 from graphgrad.core.operators import bound
 from graphgrad.core.provenance import composite
@@ -105,8 +105,12 @@ class Op:
     """So cheap and short that it may stand inside another statement: ``w.T``, ``x[:, 0]``."""
     repeats: bool
     """Its source names an operand more than once, so an operand is a name and nothing longer."""
+    into: Into | None
+    """How it is written where there is an array for its result; None if NumPy always makes a new one."""
+    overwrites: tuple[int, ...]
+    """The inputs whose memory `into` may write the result to, if they have the result's spec."""
     scratch: int
-    """How many arrays like the result its source makes on the way and drops."""
+    """How many arrays like the result it needs on the way."""
     is_expression: bool
     """Its source is an expression; otherwise statements."""
     singular: Callable[[Node], bool]
@@ -234,6 +238,8 @@ def _defaults() -> dict[str, Any]:
         "view": False,
         "light": False,
         "repeats": False,
+        "into": None,
+        "overwrites": (),
         "scratch": 0,
         "is_expression": True,
         "singular": lambda node: False,

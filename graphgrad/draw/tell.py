@@ -80,7 +80,7 @@ class _Teller:
 
     def _home(self, node: Node) -> Node | None:
         """The forward node at whose card a backward node stands: the one it was made for, or a leaf's first reader."""
-        forward = self.graph.origins[node][0].forward
+        forward = self.graph.current(self.graph.origins[node][0].forward)
         if not is_free(forward):
             return None if forward in self.graph.origins else forward
         return self.first_reader.get(forward)
@@ -98,19 +98,20 @@ class _Teller:
         others = {seed.cotangent for seed in self.interface.seeds[1:]}  # of passes that are not drawn
         for node, origins in self.graph.origins.items():
             for origin in origins:
+                forward = self.graph.current(origin.forward)
                 if origin.role == "cotangent" and (node in needed or (is_free(node) and node not in others)):
-                    found[origin.forward] = node
+                    found[forward] = node
                 if (
                     origin.role == "seed"
                     and self.interface.seeds
                     and node is self.interface.seeds[0].cotangent
                 ):
-                    found[origin.forward] = node
+                    found[forward] = node
         return found
 
     def scope(self, node: Node) -> tuple[str, ...]:
         """The layers of a step; where there are layers, a step in none goes by what it leads to."""
-        return node.scope or ((self.layers[node],) if self.layers[node] else ())
+        return self.graph.scope(node) or ((self.layers[node],) if self.layers[node] else ())
 
     def key(self, node: Node) -> str:
         if node in self.owner:
@@ -178,16 +179,18 @@ def _name(teller: _Teller, node: Node) -> str:
 
 def _rule(teller: _Teller, card: _Card, inputs: Sequence[Node]) -> str:
     """The chain-rule terms that this card uses, each once."""
-    terms: dict[str, None] = {}
+    found: list[tuple[int, int, str]] = []
     summed = False
-    own = set(card.statement.nodes)
+    own = {node: at for at, node in enumerate(card.statement.nodes)}
     for statement in card.backward:
         for origin in teller.graph.origins[statement.nodes[-1]]:
-            if origin.role == "chain" and origin.index is not None and origin.forward in own:
+            forward = teller.graph.current(origin.forward)
+            if origin.role == "chain" and origin.index is not None and forward in own:
                 text = origin.forward.op.rule.get(origin.forward.op.operand_name(origin.index), "")
                 if text != "G":
-                    terms[pretty(text)] = None
+                    found.append((-own[forward], origin.index, pretty(text)))
             summed = summed or origin.role == "unbroadcast"
+    terms = dict.fromkeys(text for _, _, text in sorted(found))  # by operand, as a textbook has them
     if summed:
         terms["what was broadcast is summed"] = None
     if not terms and not card.backward:
@@ -240,15 +243,19 @@ def _is_number(node: Node) -> bool:
 
 def _leaf(teller: _Teller, leaf: Node) -> Leaf:
     size = leaf.size
-    asked = leaf in (teller.interface.wrt or ())
+    asked = _is_asked(teller, leaf)
     return Leaf(
         teller.key(leaf),
-        leaf.attrs.get("name") or leaf.name or "constant",
+        teller.graph.name(leaf) or "constant",
         _KINDS.get(leaf.op.name, "const"),
         shape_words(leaf.shape),
         size if isinstance(size, int) else None,
         (f"∂{_loss(teller)}/∂{leaf.attrs['name']}",) if asked else None,
     )
+
+
+def _is_asked(teller: _Teller, node: Node) -> bool:
+    return any(teller.graph.current(wanted) is node for wanted in teller.interface.wrt or ())
 
 
 def _loss(teller: _Teller) -> str:
@@ -262,11 +269,11 @@ def _label(teller: _Teller, output: int) -> str:
     node = teller.graph.outputs[output]
     if keys:
         return keys[output]
-    return node.name or (teller.names[node] if node in teller.owner else f"output {output}")
+    return teller.graph.name(node) or (teller.names[node] if node in teller.owner else f"output {output}")
 
 
 def _intermediate_gradient(teller: _Teller, node: Node) -> tuple[str, ...] | None:
-    return (f"∂{_loss(teller)}/∂{teller.names[node]}",) if node in (teller.interface.wrt or ()) else None
+    return (f"∂{_loss(teller)}/∂{teller.names[node]}",) if _is_asked(teller, node) else None
 
 
 def _results(teller: _Teller) -> tuple[Result, ...]:

@@ -31,14 +31,18 @@ def layer_names(graph: Graph, steps: Sequence[Node], reader_of: Callable[[Node],
 def _scope(graph: Graph, node: Node, reader_of: Callable[[Node], Node]) -> tuple[str, ...]:
     origins = graph.origins.get(node)
     if not origins:
-        return node.scope
-    forward = origins[0].forward
-    return (reader_of(forward) if is_free(forward) else forward).scope
+        return graph.scope(node)
+    forward = graph.current(origins[0].forward)
+    return graph.scope(reader_of(forward) if is_free(forward) else origins[0].forward)
 
 
 def _run_name(graph: Graph, run: Sequence[Node]) -> str:
-    own = [node.name for node in run if node not in graph.origins and node.name]
+    own = [name for node in run if node not in graph.origins and (name := graph.name(node))]
     if own:
         return own[-1]
-    forwards = [graph.origins[node][0].forward.name for node in run if node in graph.origins]
+    forwards = [_forward_name(graph, node) for node in run if node in graph.origins]
     return next((name for name in forwards if name), "")
+
+
+def _forward_name(graph: Graph, node: Node) -> str | None:
+    return graph.name(graph.current(graph.origins[node][0].forward))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from graphgrad.core.node import Node
 from graphgrad.core.text import write_nodes
 from graphgrad.core.traverse import toposort
 from graphgrad.emit.namer import Namer, identifier
-from graphgrad.emit.numpy import Writer, array_text, clean
+from graphgrad.emit.numpy import Writer
 from graphgrad.emit.routines import Function, functions, output_words
 from graphgrad.emit.selfcheck import selfcheck_text
 from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
+from graphgrad.emit.spelling import array_text, clean
+from graphgrad.emit.workspace import workspace_text
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
 
@@ -30,9 +33,9 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     names = Namer(plan)
     constants, arrays = _constants(plan, names)
     writer = Writer(plan, names, constants)
-    text: list[str] = [_docstring(writer), "", "import numpy as np", ""]
+    written = functions(writer)  # now it is known which helpers they call
+    text: list[str] = [_docstring(writer), "", *_imports(plan, arrays), ""]
     if arrays:
-        text[2:2] = ["from pathlib import Path", ""]
         text += ['_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))']
     for node, name in constants.items():
         text.append(
@@ -43,11 +46,20 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     if constants:
         text.append("")
     text.append("# fmt: off")
+    if plan.workspace:
+        text += ["", *workspace_text(plan, names, writer.buffers)]
+    for helper in writer.helpers:
+        text += ["", *helper.source.rstrip("\n").split("\n")]
     statements: list[Statement] = []
-    for function in functions(writer):
+    for function in written:
         _add_function(text, function, statements)
     text += ["", *map(wrap, selfcheck_text(writer).rstrip("\n").split("\n"))]
     return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays)
+
+
+def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
+    standard = ["import threading"] * bool(plan.workspace) + ["from pathlib import Path"] * bool(arrays)
+    return [*standard, *([""] if standard else []), "import numpy as np"]
 
 
 def _add_function(text: list[str], function: Function, statements: list[Statement]) -> None:
@@ -94,18 +106,14 @@ def _docstring(writer: Writer) -> str:
     plan = writer.plan
     interface = plan.schedule.interface
     name = identifier(interface.name, "model")
-    title = (
-        f"{name}: forward and backward, the chain rule written out."
-        if interface.wrt is not None
-        else f"{name}: forward."
-    )
+    how = "the chain rule written out" if interface.level == "plain" else "with planned memory"
+    title = f"{name}: forward." if interface.wrt is None else f"{name}: forward and backward, {how}."
     files = dict.fromkeys(
-        node.notes.site.place.rpartition(":")[0]
+        site.place.rpartition(":")[0]
         for node in plan.schedule.forward.steps
-        if node.notes.site is not None
+        if (site := plan.schedule.graph.site(node)) is not None
     )
     made_from = f" from {_safe(next(iter(files)), 28)}" if files else ""
-    memory = plan.memory
     lines = [
         title,
         "",
@@ -115,11 +123,19 @@ def _docstring(writer: Writer) -> str:
         "",
         *_argument_table(writer),
         "",
-        f"Memory beyond the arguments: {_bytes(writer, memory.peak)} at most, "
-        f"{_bytes(writer, memory.results)} of it results.",
+        _memory_sentence(writer),
     ]
     wrapped = [wrap(line) if line.startswith(" ") else textwrap.fill(line, WIDTH) for line in lines]
     return '"""' + "\n".join(line.rstrip() for line in wrapped) + '\n"""'
+
+
+def _memory_sentence(writer: Writer) -> str:
+    memory = writer.plan.memory
+    when, kept = "at most", ""
+    if writer.plan.workspace:
+        when, kept = "in a thread's first call", ", and the rest is kept for its next"
+    results = f"{_bytes(writer, memory.results)} of it results"
+    return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} {when}, {results}{kept}."
 
 
 def _bytes(writer: Writer, size: Size) -> str:

@@ -17,7 +17,8 @@ from graphgrad.plan.schedule import Routine
 RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
-        "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self",
+        "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
+        "threading",
     }
 )  # fmt: skip
 """What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""
@@ -58,7 +59,7 @@ class Namer:
         new_values = self._graph.outputs[schedule.interface.new_values]
         self._new = dict(zip(new_values, schedule.interface.updates, strict=True))
         for node in constants:
-            self._nodes[node] = self.fresh(identifier(node.notes.name or "constant"))
+            self._nodes[node] = self.fresh(identifier(self._graph.name(node) or "constant"))
         self._name_seeds(plan)
         self._inside = {planned.routine: planned.inside for planned in plan.routines}
         self._name_steps(schedule.forward)
@@ -69,6 +70,8 @@ class Namer:
             return self
         inner = copy(self)
         inner._taken, inner._nodes = dict(self._taken), dict(self._nodes)
+        if routine.kind == "reference":
+            inner._graph = self._graph.original
         inner._name_steps(routine)
         return inner
 
@@ -76,7 +79,9 @@ class Namer:
         inside = self._inside[routine]
         order = sorted(routine.steps, key=lambda node: node in inside)  # of those inside, only comments speak
         for node in order:
-            if node in self._new and not node.notes.explicit and node not in self._nodes:
+            if node in self._nodes or node not in self._new:
+                continue
+            if not self._graph.has_explicit_name(node):
                 self._nodes[node] = self.fresh(f"new_{self._nodes[self._new[node]]}")
         self._name_users(order)
         self._name_cotangents(order)
@@ -116,8 +121,9 @@ class Namer:
 
     def _name_users(self, order: Iterable[Node]) -> None:
         for node in order:
-            if node.notes.name is not None and node not in self._nodes and node not in self._graph.origins:
-                self._nodes[node] = self.fresh(identifier(node.notes.name))
+            name = None if node in self._graph.origins else self._graph.name(node)
+            if name is not None and node not in self._nodes:
+                self._nodes[node] = self.fresh(identifier(name))
 
     def _name_cotangents(self, order: Iterable[Node]) -> None:
         for node in order:
@@ -130,11 +136,11 @@ class Namer:
 
     def _base(self, node: Node) -> str:
         """What a node is called, numbered or not, even if it has no statement."""
+        node = self._graph.current(node)
         if node in self._nodes:
             return self._nodes[node]
-        if node.name is not None:
-            return identifier(node.name)
-        return self._own_base(node)
+        name = self._graph.name(node)
+        return self._own_base(node) if name is None else identifier(name)
 
     def _own_base(self, node: Node) -> str:
         """A name for what the user did not name: by its op, and for a product of matrices by its factors."""

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphgrad.core import dim
 from graphgrad.core.dim import Size
-from graphgrad.core.form import SUM, Form, Lines
+from graphgrad.core.form import SUM, Destination, Form, Helper, Lines
 from graphgrad.core.graph import Origin
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape
 from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import Comment, Line
+from graphgrad.emit.spelling import clean, dtype_text
+from graphgrad.emit.workspace import buffer_names
 from graphgrad.ops.leaf import literal
 from graphgrad.plan.plan import Plan, PlannedRoutine
 from graphgrad.plan.schedule import is_free
 
 _LONGEST_PLACE = 32
-
-
-def clean(text: str, longest: int = 60) -> str:
-    """User's text on one line of a comment or docstring: nothing in it ends the line or the string."""
-    shown = "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in text)
-    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
-
-
-def dtype_text(dtype: np.dtype[Any]) -> str:
-    """``np.float32``."""
-    return "np.bool_" if dtype == np.bool_ else f"np.{dtype.name}"
 
 
 class Writer:
@@ -42,13 +32,18 @@ class Writer:
         self.constants = constants
         """Array constants and what they are called in the module."""
         self.graph = plan.schedule.graph
+        self.helpers: dict[Helper, None] = {}
+        """What statements written so far call, in order."""
+        self.buffers = buffer_names(plan, names)
         self._first_reader = {
             part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs
         }
 
     def enter(self, routine: PlannedRoutine) -> None:
-        """From here on, names are those of this function."""
+        """From here on, names and places are those of this function."""
         self.names = self._module_names.within(routine.routine)
+        whole = self.plan.schedule.graph
+        self.graph = whole.original if routine.routine.kind == "reference" else whole
 
     def size(self, size: Size) -> Form:
         text = dim.spell(size, self.names.size)
@@ -61,12 +56,14 @@ class Writer:
     def dtype(self, dtype: np.dtype[Any]) -> str:
         return dtype_text(dtype)
 
-    def is_precise(self, node: Node) -> bool:
-        """Whether a long sum is worth accumulating in float64: in gradients, unless they stand as in a textbook.
+    def typed(self, node: Node, part: Form) -> str:
+        """An operand, with its dtype if it is a number."""
+        return self.value(node).text if self._is_number(node) else part.text
 
-        Not in the model itself, whose functions also run on wider arrays than it declares, as ``selfcheck`` does.
-        """
-        return self.plan.schedule.interface.level != "plain" and node in self.graph.origins
+    def helper(self, helper: Helper) -> str:
+        """The name to call a helper by, which from now on stands in the module."""
+        self.helpers[helper] = None
+        return helper.name
 
     def value(self, node: Node, weak: bool = False) -> Form:
         """A node by its name; a constant or a size written out, with its dtype unless `weak`."""
@@ -80,8 +77,8 @@ class Writer:
             return Form(self.names[node])
         return form if weak else Form(f"{dtype_text(node.dtype)}({form.text})")
 
-    def expression(self, node: Node, inside: Any) -> Form | Lines:
-        """A node as an expression of its inputs' names, with what stands `inside` it written out."""
+    def parts(self, node: Node, inside: Any) -> list[Form]:
+        """A node's operands, with what stands `inside` its statement written out."""
         parts: list[Form] = []
         for at, part in enumerate(node.inputs):
             if part in inside:
@@ -89,7 +86,11 @@ class Writer:
                 parts.append(form if isinstance(form, Form) else Form(self.names[part]))
             else:
                 parts.append(self.value(part, weak=self._takes_weak(node, at)))
-        return node.op.numpy(self, parts, node)
+        return parts
+
+    def expression(self, node: Node, inside: Any) -> Form | Lines:
+        """A node as an expression of its inputs' names, with what stands `inside` it written out."""
+        return node.op.numpy(self, self.parts(node, inside), node)
 
     def _takes_weak(self, node: Node, at: int) -> bool:
         """Whether a Python number may stand for this operand: another one of its dtype settles the result's."""
@@ -108,19 +109,39 @@ class Writer:
 
     def statement(self, node: Node, routine: PlannedRoutine) -> list[Line]:
         """The lines that compute a node."""
-        written = self.expression(node, routine.inside)
         name, nodes, comment = self.names[node], routine.statements[node], self.comment(node)
-        if isinstance(written, Form):
-            return [Line(f"{name} = {written.text}", comment, nodes)]
-        first, *rest = (statement.replace("{out}", name) for statement in written.statements)
+        codes = self._placed(node, name, routine) if routine.placement is not None else None
+        if codes is None:
+            written = self.expression(node, routine.inside)
+            codes = (f"{name} = {written.text}",) if isinstance(written, Form) else written.statements
+        first, *rest = (code.replace("{out}", name) for code in codes)
         return [Line(first, comment, nodes), *(Line(code, None, nodes) for code in rest)]
+
+    def _placed(self, node: Node, name: str, routine: PlannedRoutine) -> tuple[str, ...] | None:
+        """The statements that compute a node where its value is to lie; None if its op's expression will do."""
+        placement = routine.placement
+        if placement is None or node.op.into is None:
+            return None
+        buffer, over = placement.buffers.get(node), placement.over.get(node)
+        scratch = tuple(f"work.{self.buffers[each]}" for each in placement.scratch.get(node, ()))
+        out = None
+        if over is not None:
+            out = self.names[over]
+        elif buffer is not None:
+            out = f"work.{self.buffers[buffer]}"
+        elif scratch:
+            out = f"np.empty({self.shape(node.shape)}, {dtype_text(node.dtype)})"
+        written = node.op.into(self, self.parts(node, routine.inside), node, Destination(out, scratch))
+        if isinstance(written, Form):
+            return (f"{name} = {written.text}",)
+        return None if written is None else (f"{name} = {out}", *written.statements)
 
     def comment(self, node: Node) -> Comment | None:
         """The chain-rule term, or the user's expression and its place."""
         origins = self.graph.origins.get(node)
         if origins:
             return Comment(self.term(node, origins[0]))
-        site = node.notes.site
+        site = self.graph.site(node)
         if site is None:
             return None
         place = site.place if len(site.place) <= _LONGEST_PLACE else "..." + site.place[3 - _LONGEST_PLACE :]
@@ -150,14 +171,16 @@ class Writer:
 
     def reader_of(self, node: Node) -> Node:
         """The forward op that reads a node first; the node itself if none does."""
+        node = self.graph.current(node)
         return self._first_reader.get(node, node)
 
     def called(self, node: Node) -> str:
         """A node's name in the module, or its op if it has none."""
+        node = self.graph.current(node)
         try:
             return self.names[node]
         except KeyError:
-            return clean(node.name or node.op.name)
+            return clean(self.graph.name(node) or node.op.name)
 
 
 def _over(node: Node) -> str:
@@ -165,32 +188,3 @@ def _over(node: Node) -> str:
         return ""
     shape = node.inputs[0].shape
     return " over " + ", ".join(clean(str(shape[axis])) for axis in node.attrs["axes"])
-
-
-def return_tuple(items: Sequence[str]) -> str:
-    """A tuple display."""
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
-
-
-def key_text(key: str) -> str:
-    """A dict key as source."""
-    if key.isascii() and key.isprintable() and '"' not in key and "\\" not in key:
-        return f'"{key}"'
-    return ascii(key)
-
-
-def array_text(array: np.ndarray[Any, Any]) -> str:
-    """A small array as source."""
-    if not array.size:
-        return f"np.zeros({array.shape}, {dtype_text(array.dtype)})"
-    listed = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
-    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
-        listed = _short(array)
-    return f"np.array({listed}, {dtype_text(array.dtype)})"
-
-
-def _short(array: np.ndarray[Any, Any]) -> str:
-    """Nested lists with the digits that the dtype needs, not those of float64."""
-    if array.ndim:
-        return "[" + ", ".join(_short(part) for part in array) + "]"
-    return "np.nan" if np.isnan(array) else str(array).replace("inf", "np.inf")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from graphgrad.core.dim import Dim
-from graphgrad.core.interface import Interface
-from graphgrad.core.node import Node
-from graphgrad.core.spec import Shape
+from graphgrad.core.interface import Interface, Seed
 from graphgrad.core.structure import Structure
-from graphgrad.emit.layers import layer_names
+from graphgrad.emit.body import body, called, given, hand_over, has_reference, size_lines, uses_workspace
 from graphgrad.emit.namer import identifier
-from graphgrad.emit.numpy import Writer, clean, dtype_text, key_text, return_tuple
+from graphgrad.emit.numpy import Writer
 from graphgrad.emit.source import Comment, Line
+from graphgrad.emit.spelling import clean, dtype_text, key_text, return_tuple
+from graphgrad.emit.workspace import give_back_line
 from graphgrad.plan.plan import PlannedRoutine
-from graphgrad.plan.schedule import Routine, is_free, sizes_in, sizes_of
+from graphgrad.plan.schedule import sizes_of
 
 Function = tuple[str, str, list[Line]]
 """A function's signature, docstring and body."""
@@ -24,13 +23,19 @@ def functions(writer: Writer) -> list[Function]:
     """Every function of the module that computes, in the order in which they are written."""
     plan = writer.plan
     interface = plan.schedule.interface
-    made = [_forward(writer, plan.routines[0])]
+    made: list[Function] = []
+    if plan.schedule.has("fused"):
+        made.append(_fused(writer, plan.routine("fused")))
+    made.append(_forward(writer, plan.routines[0]))
     if interface.wrt is not None:
         backwards = [planned for planned in plan.routines if planned.routine.kind == "backward"]
         made += _backwards(writer, backwards)
-        made.append(_fused(writer))
-    if plan.schedule.step is not None:
-        made.append(_step(writer, plan.routines[-1]))
+        if not plan.schedule.has("fused"):
+            made.append(_one_after_the_other(writer))
+    if plan.schedule.has("step"):
+        made.append(_step(writer, plan.routine("step")))
+    if has_reference(plan):
+        made.append(_reference(writer, plan.routine("reference")))
     return made
 
 
@@ -56,17 +61,9 @@ def arguments_text(writer: Writer) -> str:
     return ", ".join(writer.names[leaf] for leaf in writer.plan.schedule.interface.arguments)
 
 
-def _given(writer: Writer, planned: PlannedRoutine) -> list[str]:
-    """The results as source, copied where they would share memory."""
-    return [
-        writer.value(node).text + (".copy()" if copied else "")
-        for node, copied in zip(planned.routine.results, planned.copies, strict=True)
-    ]
-
-
 def output_words(interface: Interface, writer: Writer) -> str:
     """The outputs in a sentence."""
-    names = [_called(writer, node) for node in writer.graph.outputs[interface.outputs]]
+    names = [called(writer, node) for node in writer.graph.outputs[interface.outputs]]
     if interface.structure.kind == "one":
         return names[0]
     if interface.structure.keys:
@@ -78,65 +75,6 @@ def output_words(interface: Interface, writer: Writer) -> str:
     )
 
 
-def _called(writer: Writer, node: Node) -> str:
-    return writer.called(node) if not is_free(node) or node.op.is_leaf else "a constant"
-
-
-# ---- bodies ----
-
-
-def body(
-    writer: Writer, planned: PlannedRoutine, available: Sequence[Node], sizes: Sequence[str] = ()
-) -> list[Line]:
-    """The statements of a routine, in paragraphs by layer; first the sizes that they and the caller need."""
-    routine = planned.routine
-    needed = dict.fromkeys((*sizes_in([*routine.steps, *routine.results]), *sizes))
-    lines = _size_lines(writer, needed, [(writer.names[node], node.shape) for node in available])
-    heading: tuple[str, ...] | None = None
-    titles = _titles(writer, routine)
-    for node in routine.steps:
-        if node in planned.inside:
-            continue
-        title = titles.get(node)
-        if title != heading:
-            heading = title
-            if lines and title:
-                lines.append(Line(""))
-            if title:
-                lines.append(Line("# " + ": ".join(title)))
-        lines += writer.statement(node, planned)
-    return lines
-
-
-def _size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]) -> list[Line]:
-    """Read named sizes off the first array that has them; those that residuals bring need no line."""
-    hidden = writer.plan.schedule.residual_sizes
-    where: dict[str, str] = {}
-    for text, shape in available:
-        for axis, size in enumerate(shape):
-            if isinstance(size, Dim) and size.name is not None:
-                where.setdefault(size.name, f"{text}.shape[{axis}]")
-    lines = []
-    for name in names:
-        if name in where:
-            lines.append(Line(f"{writer.names.size(name)} = {where[name]}"))
-        elif name not in hidden:
-            raise AssertionError(f"no argument has the size {name}")  # checked when the graph was defined
-    return lines
-
-
-def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
-    """The heading of each step: its layer, and its phase where a function has several."""
-    phases = writer.plan.schedule.phases
-    several = routine.kind == "step" or len({phases[node] for node in routine.steps}) > 1
-    layers = layer_names(writer.graph, routine.steps, writer.reader_of)
-    titles: dict[Node, tuple[str, ...]] = {}
-    for node in routine.steps:
-        phase, layer = phases[node], clean(layers[node])
-        titles[node] = (*((phase,) if several else ()), *((layer,) if layer and phase != "update" else ()))
-    return titles
-
-
 # ---- forward and backward ----
 
 
@@ -144,7 +82,9 @@ def _forward(writer: Writer, planned: PlannedRoutine) -> Function:
     writer.enter(planned)
     interface = writer.plan.schedule.interface
     lines = body(writer, planned, interface.arguments, writer.plan.schedule.residual_sizes)
-    outputs = display(interface.structure, _given(writer, planned))
+    last, results = hand_over(writer, planned)
+    lines += last
+    outputs = display(interface.structure, results)
     what = output_words(interface, writer)
     if interface.wrt is None:
         doc = f"Return {what}."
@@ -153,6 +93,15 @@ def _forward(writer: Writer, planned: PlannedRoutine) -> Function:
         doc = f"Return {what}, and the residuals that backward needs (arguments among them are not copied)."
         lines.append(Line(f"return {outputs}, {_residual_tuple(writer)}"))
     return f"forward({arguments_text(writer)})", doc, lines
+
+
+def _reference(writer: Writer, planned: PlannedRoutine) -> Function:
+    writer.enter(planned)
+    interface = writer.plan.schedule.interface
+    lines = body(writer, planned, interface.arguments)
+    lines.append(Line(f"return {display(interface.structure, given(writer, planned))}"))
+    doc = "The model as it was written, which selfcheck compares with."
+    return f"_reference({arguments_text(writer)})", doc, lines
 
 
 def _residual_names(writer: Writer) -> list[str]:
@@ -200,7 +149,7 @@ def _gradient_words(interface: Interface, label: str) -> str:
 def _label(writer: Writer, interface: Interface, output: int) -> str:
     if interface.structure.keys:
         return interface.structure.keys[output]
-    return _called(writer, writer.graph.outputs[output])
+    return called(writer, writer.graph.outputs[output])
 
 
 def _part(interface: Interface, output: int) -> str:
@@ -244,7 +193,7 @@ def _zeros(writer: Writer) -> list[Line]:
     interface = schedule.interface
     wrt = interface.wrt or ()
     arrays = [(f"residuals[{at}]", node.shape) for at, node in enumerate(schedule.residuals)]
-    lines = _size_lines(writer, sizes_of(wrt), arrays)
+    lines = size_lines(writer, sizes_of(wrt), arrays)
     lines += [
         Line(f"{writer.names.size(name)} = residuals[{len(arrays) + at}]")
         for at, name in enumerate(schedule.residual_sizes)
@@ -258,40 +207,74 @@ def _pull(writer: Writer, planned: PlannedRoutine) -> list[Line]:
     writer.enter(planned)
     schedule = writer.plan.schedule
     interface = schedule.interface
-    seed = planned.routine.seed
-    assert seed is not None  # backward routines have one
     names = _residual_names(writer)
     lines = (
         [Line(f"{return_tuple(names) if len(names) == 1 else ', '.join(names)} = residuals")] if names else []
     )
-    leaf = seed.cotangent
-    arrays = [*schedule.residuals, leaf]
-    if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
-        value = f"{dtype_text(leaf.dtype)}(cotangent)" if leaf.shape == () else "cotangent"
-        name = clean(_label(writer, interface, seed.output))
-        lines.append(
-            Line(f"{writer.names[leaf]} = {value}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,))
-        )
-    statements = body(writer, planned, arrays)
+    lines += _seed(writer, planned, "cotangent")
+    statements = body(writer, planned, [*schedule.residuals, _seed_of(planned).cotangent])
     if lines and statements and statements[0].code.startswith("#"):
         lines.append(Line(""))
     lines += statements
-    lines.append(Line(f"return {dict_text(interface.keys, _given(writer, planned))}"))
-    return lines
+    last, results = hand_over(writer, planned)
+    return [*lines, *last, Line(f"return {dict_text(interface.keys, results)}")]
 
 
-def _fused(writer: Writer) -> Function:
-    interface = writer.plan.schedule.interface
-    default = default_cotangent(interface)
-    arguments = arguments_text(writer)
+def _seed_of(planned: PlannedRoutine) -> Seed:
+    seed = planned.routine.seed
+    assert seed is not None  # every backward pass has one
+    return seed
+
+
+def _seed(writer: Writer, planned: PlannedRoutine, value: str) -> list[Line]:
+    """Where the backward pass starts, unless nothing depends on it."""
+    seed = _seed_of(planned)
+    leaf = seed.cotangent
+    if not any(leaf in node.inputs for node in planned.routine.steps) and leaf not in planned.routine.results:
+        return []
+    text = f"{dtype_text(leaf.dtype)}({value})" if leaf.shape == () else value
+    name = clean(_label(writer, writer.plan.schedule.interface, seed.output))
+    return [Line(f"{writer.names[leaf]} = {text}", Comment(f"{'seed:':<10} d {name} / d {name}"), (leaf,))]
+
+
+def _with_cotangent(writer: Writer) -> str:
+    default = default_cotangent(writer.plan.schedule.interface)
     keyword = f"*, cotangent{'=' + default if default else ''}"
-    signature = f"forward_and_backward({', '.join(part for part in (arguments, keyword) if part)})"
-    what = output_words(interface, writer)
+    return f"forward_and_backward({', '.join(part for part in (arguments_text(writer), keyword) if part)})"
+
+
+def _one_after_the_other(writer: Writer) -> Function:
+    what = output_words(writer.plan.schedule.interface, writer)
     lines = [
-        Line(f"outputs, residuals = forward({arguments})"),
+        Line(f"outputs, residuals = forward({arguments_text(writer)})"),
         Line("return outputs, backward(residuals, cotangent)"),
     ]
-    return signature, f"Return {what}, and the gradients by name.", lines
+    return _with_cotangent(writer), f"Return {what}, and the gradients by name.", lines
+
+
+def _fused(writer: Writer, planned: PlannedRoutine) -> Function:
+    """Both passes in one function, so that what forward keeps for backward lies in the workspace too."""
+    writer.enter(planned)
+    interface = writer.plan.schedule.interface
+    count = interface.structure.size
+    lines = []
+    if interface.structure.kind != "one":
+        both = _one_after_the_other(writer)[2]
+        lines += [Line(f"if {_unusual(interface)}:"), *(Line(f"    {line.code}") for line in both)]
+    lines += _seed(writer, planned, _part(interface, 0))
+    lines += body(writer, planned, interface.arguments)
+    last, results = hand_over(writer, planned)
+    outputs = display(interface.structure, results[:count])
+    lines += [*last, Line(f"return {outputs}, {dict_text(interface.keys, results[count:])}")]
+    what = output_words(interface, writer)
+    return _with_cotangent(writer), f"Return {what}, and the gradients by name.", lines
+
+
+def _unusual(interface: Interface) -> str:
+    """When it is not just the first output that has a cotangent."""
+    first, *others = interface.seeds
+    rest = [f"{_part(interface, seed.output)} is not None" for seed in others]
+    return " or ".join([f"{_part(interface, first.output)} is None", *rest])
 
 
 def _step(writer: Writer, planned: PlannedRoutine) -> Function:
@@ -300,17 +283,13 @@ def _step(writer: Writer, planned: PlannedRoutine) -> Function:
     lines = body(writer, planned, interface.arguments)
     if interface.needs_cotangent:
         lines.insert(0, Line(f"{writer.names[interface.seeds[0].cotangent]} = {_part(interface, 0)}"))
-    results = _given(writer, planned)
-    copied = planned.copies
-    for at, (node, text) in enumerate(zip(planned.routine.results, results, strict=True)):
-        if copied[at]:  # before anything is written
-            name = writer.names.fresh(f"{identifier(_called(writer, node))}_before"[:48])
-            lines.append(Line(f"{name} = {text}"))
-            results[at] = name
+    early, results = hand_over(writer, planned, early=True)  # before anything is written
     count, width = interface.structure.size, len(interface.wrt or ())
-    lines += [Line(""), Line("# write")]
+    lines += [*early, Line(""), Line("# write")]
     for leaf, value in zip(interface.updates, results[count + width :], strict=True):
         lines.append(Line(f"{writer.names[leaf]}[...] = {value}"))
+    if uses_workspace(planned):
+        lines.append(give_back_line(writer.plan, writer.names))
     outputs = display(interface.structure, results[:count])
     grads = dict_text(interface.keys, results[count : count + width])
     lines.append(Line(f"return {outputs}" if interface.wrt is None else f"return {outputs}, {grads}"))

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from graphgrad.core.dim import spell, symbols
 from graphgrad.core.node import Node
-from graphgrad.emit.numpy import Writer, dtype_text, key_text, return_tuple
+from graphgrad.emit.body import has_reference
+from graphgrad.emit.numpy import Writer
+from graphgrad.emit.spelling import dtype_text, key_text, return_tuple
 from graphgrad.plan.sizes import sample_size
 
 _COMMON = """
@@ -28,7 +30,7 @@ _OWN = frozenset(
 
 _FORWARD = '''
 def selfcheck(**arrays):
-    """Compare forward with itself in float64, on standard normals (zeros for integers) or the arrays given by
+    """Compare forward with {itself} in float64, on standard normals (zeros for integers) or the arrays given by
     name; return the error.
     """
     def wide(value):
@@ -41,7 +43,7 @@ def selfcheck(**arrays):
         return [np.asarray(value, np.float64) for value in listed]
 {common}
     error = 0.0
-    for got, want in zip(flat(forward(**values){outputs}), flat(forward(**exact){outputs}), strict=True):
+    for got, want in zip(flat(forward(**values){outputs}), flat({model}(**exact){of_model}), strict=True):
         scale = np.max(np.abs(want), initial=1.0, where=np.isfinite(want))
         error = max(error, float(np.max(np.abs(got - want), initial=0.0, where=np.isfinite(want)) / scale))
     if not error <= 1e-2:
@@ -51,9 +53,9 @@ def selfcheck(**arrays):
 
 _BACKWARD = '''
 def selfcheck(**arrays):
-    """Compare the gradients with finite differences of forward along random directions; return the errors.
+    """Compare the gradients with finite differences of {itself}; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name. Differences are taken in float64.
+    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.
     """
     def wide(value):
         array = np.asarray(value)
@@ -63,15 +65,14 @@ def selfcheck(**arrays):
         listed = list(outputs.values()) if isinstance(outputs, dict) else outputs
         return np.asarray(listed[0] if isinstance(listed, (list, tuple)) else listed)
 {common}
-    outputs, residuals = forward(**values)
-    cotangent = np.ones_like(first(outputs))
-    grads = backward(residuals, {cotangent})
-    errors = {{}}
+    cotangent = np.ones_like(first(forward(**values)[0]))
+    outputs, grads = forward_and_backward(**values, cotangent={cotangent})
+    errors = {{}}{same}
     for key, name in {pairs}:
         direction = rng.standard_normal(np.shape(values[name]))
         expected = float(np.sum(grads[key] * direction))
         ends = [
-            np.sum(first(forward(**{{**exact, name: exact[name] + move * direction}})[0]))
+            np.sum(first({model}(**{{**exact, name: exact[name] + move * direction}}){of_model}))
             for move in ({move}, -{move})
         ]
         found = float(ends[0] - ends[1]) / (2 * {move})
@@ -81,6 +82,16 @@ def selfcheck(**arrays):
             raise AssertionError(f"the gradient by {{key}} is off by {{errors[key]:.1e}} of its size")
     return errors
 '''
+
+
+_SAME = """
+    got, want = np.asarray(first(outputs), np.float64), np.asarray(first(_reference(**exact)), np.float64)
+    finite = np.isfinite(want)
+    scale = np.max(np.abs(want), initial=1.0, where=finite)
+    errors["value"] = float(np.max(np.abs(got - want), initial=0.0, where=finite) / scale)
+    if not errors["value"] <= {rounding}:
+        raise AssertionError(f"the value is off by {{errors['value']:.1e}} of its size")"""
+"""Where the module is not the model as written, line by line: its value, too, is compared."""
 
 
 def selfcheck_text(writer: Writer) -> str:
@@ -101,8 +112,18 @@ def selfcheck_text(writer: Writer) -> str:
         for key, node in zip(interface.keys, interface.wrt or (), strict=True)
         if node in arguments
     ]
+    apart = has_reference(writer.plan)
+    model: dict[str, str] = {
+        "model": "_reference" if apart else "forward",
+        "of_model": "" if apart or interface.wrt is None else "[0]",
+        "itself": "the model as it was written"
+        if apart
+        else "forward"
+        if interface.wrt and pairs
+        else "itself",
+    }
     if interface.wrt is None or not pairs or not interface.seeds or interface.seeds[0].output != 0:
-        return _FORWARD.format(common=common, outputs="" if interface.wrt is None else "[0]")
+        return _FORWARD.format(common=common, outputs="" if interface.wrt is None else "[0]", **model)
     double = all(leaf.dtype.itemsize == 8 for leaf in interface.arguments if leaf.dtype.kind == "f")
     move, tolerance = "1e-6", "1e-6" if double else "1e-3"
     if narrows(
@@ -116,6 +137,8 @@ def selfcheck_text(writer: Writer) -> str:
         move=move,
         tolerance=tolerance,
         floor="1e-9" if double else "1e-3",
+        same=_SAME.format(rounding="1e-9" if double else "1e-2") if apart else "",
+        **model,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from graphgrad.core.node import Node
 
 WIDTH = 110
-_WIDEST_CODE = 58
+_WIDEST_CODE = 62
 """Where comments start at the latest; longer statements push their own comment."""
 
 

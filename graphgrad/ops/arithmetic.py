@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import DTypeError, InvalidValueError
-from graphgrad.core.form import POWER, PRODUCT, SUM, call, infix, prefix
+from graphgrad.core.form import POWER, PRODUCT, SUM, call, call_into, infix, prefix
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault
 from graphgrad.core.operators import bind
@@ -187,6 +187,7 @@ def _abs_vjp(g: Node, y: Node, x: Node) -> Node:
 @unary(
     np.absolute,
     numpy=call("np.abs"),
+    into=call_into("np.abs"),
     vjp=_abs_vjp,
     rule="G sign(x)",
     low=0.2,

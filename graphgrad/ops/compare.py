@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from graphgrad.core.errors import DTypeError, ShapeError
-from graphgrad.core.form import COMPARISON, Form, Speller, call, infix
+from graphgrad.core.form import COMPARISON, Destination, Form, Helper, Speller, call, infix
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, NotDifferentiable, Sample, defop
 from graphgrad.core.operators import bind
@@ -24,7 +24,7 @@ from graphgrad.ops.family import (
     to_dtype,
     uniform,
 )
-from graphgrad.ops.leaf import Operand, as_node
+from graphgrad.ops.leaf import Operand, as_node, scalar_value
 
 _STOP = NotDifferentiable("a comparison is piecewise constant and its result is boolean")
 
@@ -114,6 +114,50 @@ def _choice_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((rng.random(right) > 0.5, uniform(rng, left, -2, 2), uniform(rng, right, -2, 2)))
 
 
+_KEEP = Helper(
+    "_keep",
+    '''
+def _keep(mask, values, out=None):
+    """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
+    if out is None:
+        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+    bits = f"i{out.itemsize}"
+    np.multiply(values.view(bits), mask, out=out.view(bits))
+    return out
+''',
+)
+
+_SELECT = Helper(
+    "_select",
+    '''
+def _select(mask, values, others, out=None):
+    """values where mask holds, else others: by bits, several times as fast as np.where on irregular masks."""
+    if out is None:
+        out = np.empty(np.broadcast_shapes(*map(np.shape, (mask, values, others))), values.dtype)
+    bits = f"i{out.itemsize}"
+    difference, others = out.view(bits), others.view(bits)
+    np.bitwise_xor(values.view(bits), others, out=difference)
+    np.multiply(difference, mask, out=difference)
+    np.bitwise_xor(difference, others, out=difference)
+    return out
+''',
+)
+
+
+def _choice_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    if not node.shape:
+        return None
+    _, x, y = node.inputs
+    mask, other = parts[0].text, scalar_value(y)
+    arguments = [mask, speller.typed(x, parts[1])]
+    keeps = other is not None and other == 0 and not np.signbit(other)
+    if not keeps:
+        arguments.append(speller.typed(y, parts[2]))
+    if to.out is not None:
+        arguments.append(f"out={to.out}")
+    return Form(f"{speller.helper(_KEEP if keeps else _SELECT)}({', '.join(arguments)})")
+
+
 def _by_chosen(g: Node, z: Node, condition: Node, x: Node, y: Node) -> Node:
     return where(condition, g, 0)
 
@@ -127,6 +171,8 @@ def _by_other(g: Node, z: Node, condition: Node, x: Node, y: Node) -> Node:
     axes=elementwise_axes,
     reference=np.where,
     numpy=call("np.where"),
+    into=_choice_into,
+    overwrites=(1,),
     vjp={
         "condition": lambda g, z, condition, x, y: None,
         "x": _by_chosen,

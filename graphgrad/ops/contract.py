@@ -8,7 +8,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, multiply
 from graphgrad.core.errors import ShapeError
-from graphgrad.core.form import PRODUCT, infix
+from graphgrad.core.form import PRODUCT, Destination, Form, Speller, infix
 from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, REDUCED, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -76,6 +76,13 @@ def _by_right(g: Node, z: Node, x: Node, y: Node) -> Node:
     return sum_to(matrix_transpose(x) @ g, y.shape)
 
 
+def _product_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    if to.out is None:
+        return None
+    function = "dot" if all(part.ndim <= 2 for part in node.inputs) else "matmul"  # dot: half the overhead
+    return Form(f"np.{function}({parts[0].text}, {parts[1].text}, out={to.out})")
+
+
 def _samples(rng: np.random.Generator) -> Iterator[Sample]:
     shapes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]] = (
         ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)),
@@ -91,6 +98,7 @@ def _samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_product_axes,
     reference=np.matmul,
     numpy=infix("@", PRODUCT),
+    into=_product_into,
     vjp={"x": _by_left, "y": _by_right},
     jvp="multilinear",
     samples=_samples,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import DTypeError
-from graphgrad.core.form import ATOM, Form, Speller
+from graphgrad.core.form import ATOM, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -19,6 +19,12 @@ from graphgrad.ops.leaf import Operand, as_node
 
 def _spell_cast(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"{parts[0].at(ATOM)}.astype({speller.dtype(node.dtype)})")
+
+
+def _cast_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    return Lines((f'np.copyto({{out}}, {parts[0].text}, casting="unsafe")',))
 
 
 def _cast_samples(rng: np.random.Generator) -> Iterator[Sample]:
@@ -41,6 +47,7 @@ def _cast_tangent(t: Node, y: Node, x: Node, dtype: Any) -> Node | None:
     axes=elementwise_axes,
     reference=lambda x, *, dtype: np.asarray(x).astype(dtype),
     numpy=_spell_cast,
+    into=_cast_into,
     vjp={"x": _cast_back},
     jvp={"x": _cast_tangent},
     samples=_cast_samples,

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Dim, Size
 from graphgrad.core.errors import DTypeError, InvalidValueError, ShapeError
-from graphgrad.core.form import Emission, call
+from graphgrad.core.form import Emission, call, call_into
 from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, AxisRole, Fault, Sample, Vjp, apply, defop
 from graphgrad.core.spec import Spec, broadcast
@@ -138,6 +138,8 @@ def unary(
         "axes": elementwise_axes,
         "reference": ufunc,
         "numpy": numpy or call(f"np.{ufunc.__name__}"),
+        "into": None if "reference" in fields else call_into(f"np.{ufunc.__name__}"),
+        "overwrites": (0,),
         "vjp": {"x": vjp},
         "jvp": "diagonal",
         "samples": samples,
@@ -171,6 +173,8 @@ def binary(
         "axes": elementwise_axes,
         "reference": ufunc,
         "numpy": numpy,
+        "into": None if "reference" in fields else call_into(f"np.{ufunc.__name__}"),
+        "overwrites": (0, 1),
         "vjp": vjp,
         "jvp": "diagonal",
         "samples": samples,

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Dim, Size, add, at_least, floor_divide, minimum, multiply
 from graphgrad.core.errors import ArgumentError, NodeUseError, ShapeError, UnsupportedError
-from graphgrad.core.form import ATOM, Form, Lines, Speller
+from graphgrad.core.form import ATOM, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -284,6 +284,13 @@ def _spell_place(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
     ))  # fmt: skip
 
 
+def _place_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    where_ = spell_index(speller, node.attrs["index"])
+    return Lines(("{out}.fill(0)", f"{{out}}[{where_}] = {parts[0].text}"))
+
+
 def place_roles(g: Spec, *, shape: Shape, index: Index) -> tuple[tuple[AxisRole, ...], ...]:
     roles: list[AxisRole] = []
     axis = 0
@@ -305,6 +312,7 @@ def _place_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=place_roles,
     reference=_place_reference,
     numpy=_spell_place,
+    into=_place_into,
     vjp={"x": lambda g, y, x, shape, index: apply("index", g, index=index)},
     jvp="linear",
     samples=_place_samples,

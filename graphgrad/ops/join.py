@@ -9,7 +9,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, add
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import Form, Speller
+from graphgrad.core.form import Destination, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.provenance import composite
@@ -55,6 +55,14 @@ def _spell_concatenate(speller: Speller, parts: Sequence[Form], node: Node) -> F
     return Form(f"np.concatenate([{inner}]{f', axis={axis}' if axis else ''})")
 
 
+def _concatenate_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    axis = node.attrs["axis"]
+    inner = ", ".join(part.text for part in parts)
+    if to.out is None:
+        return None
+    return Form(f"np.concatenate([{inner}], {f'axis={axis}, ' if axis else ''}out={to.out})")
+
+
 def _concatenate_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(2, 3)), rng.normal(size=(1, 3))), {}, packed=True)
     yield Sample(
@@ -68,6 +76,7 @@ def _concatenate_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_joined_axes,
     reference=lambda *arrays, axis: np.concatenate(arrays, axis),
     numpy=_spell_concatenate,
+    into=_concatenate_into,
     vjp=_split_back,
     jvp="linear",
     samples=_concatenate_samples,

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import Form, Speller
+from graphgrad.core.form import ATOM, Destination, Form, Helper, Into, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import REDUCED, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -85,19 +85,62 @@ def _drifts(node: Node) -> bool:
     return any(not isinstance(size, int) for size in sizes) or bool(size_of(tuple(sizes)) > _MANY)  # type: ignore[operator]  # ints by then
 
 
-def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
-    def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-        axes = node.attrs["axes"]
-        arguments = [parts[0].text]
-        if axes != tuple(range(node.inputs[0].ndim)):
-            arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
-        if node.attrs["keepdims"]:
-            arguments.append("keepdims=True")
-        if function in ("np.sum", "np.mean") and _drifts(node) and speller.is_precise(node):
-            return Form(f"{speller.dtype(node.dtype)}({function}({', '.join(arguments)}, dtype=float))")
-        return Form(f"{function}({', '.join(arguments)})")
+def _arguments_text(parts: Sequence[Form], node: Node) -> str:
+    axes = node.attrs["axes"]
+    arguments = [parts[0].text]
+    if axes != tuple(range(node.inputs[0].ndim)):
+        arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
+    if node.attrs["keepdims"]:
+        arguments.append("keepdims=True")
+    return ", ".join(arguments)
 
-    return spell
+
+def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
+    return lambda speller, parts, node: Form(f"{function}({_arguments_text(parts, node)})")
+
+
+def _into(function: str) -> Into:
+    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+        arguments = _arguments_text(parts, node)
+        return None if to.out is None else Form(f"{function}({arguments}, out={to.out})")
+
+    return emit
+
+
+_SUM_ROWS = Helper(
+    "_sum_rows",
+    '''
+def _sum_rows(values, out=None):
+    """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
+    count, width = values.shape
+    ones, total = np.ones(128, values.dtype), np.zeros(width)
+    rows = 128 * max(1, 8192 // max(1, width))
+    for first in range(0, count, rows):
+        some = values[first:first + rows]
+        whole = len(some) - len(some) % 128
+        total += np.sum(ones @ some[:whole].reshape(whole // 128, 128, width), axis=0)
+        total += ones[:len(some) - whole] @ some[whole:]
+    if out is None:
+        out = np.empty(width, values.dtype)
+    out[...] = total
+    return out
+''',
+)
+
+
+def _sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    out = "" if to.out is None else f", out={to.out}"
+    if _sums_rows(node) and _drifts(node):
+        x, rows = node.inputs[0], parts[0].text
+        if x.ndim > 2:
+            rows = f"{parts[0].at(ATOM)}.reshape(-1, {speller.size(x.shape[-1]).text})"
+        return Form(f"{speller.helper(_SUM_ROWS)}({rows}{out})")
+    return Form(f"np.sum({_arguments_text(parts, node)}{out})") if out else None
+
+
+def _sums_rows(node: Node) -> bool:
+    """Whether all that is left is the last axis."""
+    return node.attrs["axes"] == tuple(range(node.inputs[0].ndim - 1)) and not node.attrs["keepdims"]
 
 
 def _samples(rng: np.random.Generator) -> Iterator[Sample]:
@@ -174,6 +217,7 @@ def _arguments(x: Operand, axis: Axis, keepdims: bool) -> tuple[Node, dict[str, 
     axes=reduced_axes,
     reference=_reference(np.sum),
     numpy=_spell("np.sum"),
+    into=_sum_into,
     vjp={"x": _sum_vjp},
     jvp="linear",
     samples=_sum_samples,
@@ -201,6 +245,7 @@ def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     axes=reduced_axes,
     reference=_reference(np.mean),
     numpy=_spell("np.mean"),
+    into=_into("np.mean"),
     vjp={"x": _mean_vjp},
     jvp="linear",
     samples=_samples,
@@ -239,6 +284,7 @@ _EXTREME: dict[str, Any] = {
     infer=_infer(np.max, True),
     reference=_reference(np.max),
     numpy=_spell("np.max"),
+    into=_into("np.max"),
     noun="largest",
     **_EXTREME,
 )
@@ -257,6 +303,7 @@ def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     infer=_infer(np.min, True),
     reference=_reference(np.min),
     numpy=_spell("np.min"),
+    into=_into("np.min"),
     noun="smallest",
     **_EXTREME,
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import DTypeError, ShapeError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.spec import Spec
@@ -40,6 +40,13 @@ def _spell_update(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
     return Lines((f"{{out}} = np.array({parts[0].text})", f"{{out}}[{where_}] = {parts[1].text}"))
 
 
+def _update_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    put = f"{{out}}[{spell_index(speller, node.attrs['index'])}] = {parts[1].text}"
+    return Lines((put,) if to.out == parts[0].text else (f"np.copyto({{out}}, {parts[0].text})", put))
+
+
 def _update_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(5, 4)), rng.normal(size=(4,))), {"index": 1})
     yield Sample((rng.normal(size=(5, 4)), rng.normal(size=(5, 2))), {"index": (slice(None), slice(0, 2))})
@@ -60,6 +67,8 @@ def _with_hole(g: Node, y: Node, x: Node, v: Node, index: Index) -> Node:
     axes=_update_roles,
     reference=_update_reference,
     numpy=_spell_update,
+    into=_update_into,
+    overwrites=(0,),
     vjp={
         "x": _with_hole,
         "v": lambda g, y, x, v, index: apply("index", g, index=index),

@@ -1,18 +1,30 @@
-"""Which results would share memory with something else, and so are copied before they are given back."""
+"""Whose memory a value lies in, and which results would share it with something else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from graphgrad.core.node import Node
 from graphgrad.plan.schedule import is_free
 
 
-def base(node: Node) -> Node:
-    """The node whose memory a node's value may lie in: itself, or what it is a view of."""
-    while node.op.view:
+def base(node: Node, placed: Container[Node] = ()) -> Node:
+    """The node whose memory a node's value may lie in: itself, or what it is a view of.
+
+    What is `placed` in a buffer lies in that buffer.
+    """
+    while node.op.view and node not in placed:
         node = node.inputs[0]
     return node
+
+
+def is_contiguous(node: Node) -> bool:
+    """Whether a value's elements lie one after the other in C order, as far as its op tells; arguments count as if."""
+    while node.op.view:
+        if node.op.name not in ("reshape", "expand_dims", "squeeze", "stop_gradient"):
+            return False
+        node = node.inputs[0]
+    return True
 
 
 def copies(results: Sequence[Node], kept: Iterable[Node] = ()) -> tuple[bool, ...]:

@@ -11,11 +11,14 @@ from graphgrad.plan.schedule import Routine, is_free
 _DEEPEST = 2
 
 
-def inlined(graph: Graph, routine: Routine, kept: Sequence[Node]) -> dict[Node, None]:
+def inlined(
+    graph: Graph, routine: Routine, kept: Sequence[Node], anew: Mapping[Node, None] | None
+) -> dict[Node, None]:
     """The steps of a routine that are written inside the one statement that reads them.
 
-    A view such as ``w.T`` or ``x[:, 0]`` is, and an elementwise operation of the same chain-rule term as its reader.
-    Never what the user named, what is kept or given back, or what is read twice.
+    A view such as ``w.T`` or ``x[:, 0]`` is, and an elementwise operation of the same chain-rule term as its reader,
+    unless it is given a buffer: only those of `anew` are not; None means that there are no buffers. Never what the
+    user named, what is kept or given back, or what is read twice.
     """
     readers: dict[Node, list[Node]] = {}
     for node in routine.steps:
@@ -36,13 +39,14 @@ def inlined(graph: Graph, routine: Routine, kept: Sequence[Node]) -> dict[Node, 
         ):
             continue
         light = node.op.light and depth[node] <= _DEEPEST
-        if light or (depth[node] < _DEEPEST and _same_term(graph, node, own[0])):
+        nested = depth[node] < _DEEPEST and (anew is None or node in anew)
+        if light or (nested and _same_term(graph, node, own[0])):
             found[node] = None
     return found
 
 
 def _has_name(graph: Graph, node: Node) -> bool:
-    if node.notes.name is not None and node not in graph.origins:
+    if node not in graph.origins and graph.name(node) is not None:
         return True
     return any(origin.role == "cotangent" for origin in graph.origins.get(node, ()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -109,12 +109,18 @@ def _roughly(specs: Iterable[Spec], known: dict[Spec, int]) -> int:
 
 
 def allocated(
-    statements: Mapping[Node, Sequence[Node]], held: Sequence[Spec], copied: Sequence[Node]
+    statements: Mapping[Node, Sequence[Node]],
+    held: Sequence[Spec],
+    copied: Sequence[Node],
+    placed: Container[Node],
 ) -> Size:
-    """The most a routine holds at one time, `held` from the start: its variables live until it returns."""
+    """The most a routine holds at one time, `held` from the start: its variables live until it returns.
+
+    What is `placed` lies in a buffer.
+    """
     known: dict[Spec, int] = {}
-    moments = [_moment(nodes, known) for nodes in statements.values()]
-    own = [owned(node) for node in statements]
+    moments = [[] if node in placed else _moment(nodes, known) for node, nodes in statements.items()]
+    own = [() if node in placed else owned(node) for node in statements]
     moments.append([node.spec for node in copied])
     live = highest = 0
     at = len(own)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphgrad.core.dim import Size, add, multiply
+from graphgrad.core.dim import Size, add, multiply, symbols
 from graphgrad.core.node import Node
-from graphgrad.plan.alias import copies
+from graphgrad.core.spec import Spec
+from graphgrad.plan.alias import base, copies
+from graphgrad.plan.buffers import Buffer, Placement, place, small
+from graphgrad.plan.check import check_placement
 from graphgrad.plan.inline import inlined, written_with
 from graphgrad.plan.memory import Memory, allocated, kept, kept_bytes, larger, total_bytes
 from graphgrad.plan.schedule import Routine, Schedule
@@ -15,7 +18,7 @@ from graphgrad.plan.schedule import Routine, Schedule
 
 @dataclass(frozen=True, eq=False)
 class PlannedRoutine:
-    """A routine, its statements and its copies."""
+    """A routine, its statements, where their values lie, and its copies."""
 
     routine: Routine
     statements: Mapping[Node, tuple[Node, ...]]
@@ -24,6 +27,8 @@ class PlannedRoutine:
     """The steps that stand inside another's statement."""
     copies: tuple[bool, ...]
     """For each result, whether it is copied."""
+    placement: Placement | None
+    """Where values lie; None where every statement makes a new array, as in a textbook."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,46 +37,83 @@ class Plan:
 
     schedule: Schedule
     routines: tuple[PlannedRoutine, ...]
+    workspace: tuple[Buffer, ...]
+    """The buffers of all functions; only one of them runs at a time in a workspace."""
     memory: Memory
+
+    @property
+    def workspace_sizes(self) -> tuple[str, ...]:
+        """The named sizes that the buffers depend on."""
+        sizes = (size for buffer in self.workspace for size in buffer.spec.shape)
+        return tuple(dict.fromkeys(name for size in sizes for name in symbols(size)))
+
+    def routine(self, kind: str) -> PlannedRoutine:
+        """The first routine of a kind; there has to be one."""
+        return next(planned for planned in self.routines if planned.routine.kind == kind)
+
+    @property
+    def main(self) -> PlannedRoutine:
+        """The function that people call most."""
+        return self.routine("fused") if self.schedule.has("fused") else self.routines[0]
 
 
 def plan_memory(schedule: Schedule) -> Plan:
-    """Decide what is written inside what, and what is copied; and count the bytes."""
-    planned = []
-    for routine in schedule.routines:
-        kept = schedule.residuals if routine.kind == "forward" else ()
-        inside = inlined(schedule.graph, routine, kept)
-        planned.append(
-            PlannedRoutine(
-                routine,
-                written_with(routine.steps, inside),
-                inside,
-                copies(routine.results, _held(schedule, routine)),
-            )
-        )
-    return Plan(schedule, tuple(planned), _memory(schedule, planned))
+    """Decide what is written inside what, where values lie, and what is copied; and count the bytes."""
+    planned = tuple(_plan(schedule, routine) for routine in schedule.routines)
+    workspace: dict[Buffer, None] = {}
+    for one in sorted(planned, key=lambda one: one.routine.kind != "fused"):
+        if one.placement is not None:
+            workspace.update(dict.fromkeys(one.placement.used))
+    return Plan(schedule, planned, tuple(workspace), _memory(schedule, planned, tuple(workspace)))
+
+
+def _plan(schedule: Schedule, routine: Routine) -> PlannedRoutine:
+    residuals = schedule.residuals if routine.kind == "forward" else ()
+    textbook = schedule.interface.level == "plain" or routine.kind == "reference"
+    anew = None if textbook else small(routine.steps)
+    graph = schedule.graph.original if routine.kind == "reference" else schedule.graph
+    inside = inlined(graph, routine, residuals, anew)
+    statements = written_with(routine.steps, inside)
+    copied = copies(routine.results, _held(schedule, routine))
+    placement = None
+    if anew is not None:
+        returned = [*routine.results, *residuals]
+        given = [node for node, copy in zip(routine.results, copied, strict=True) if not copy]
+        placement = place(statements, returned, [*given, *map(base, residuals)], anew)
+        check_placement(statements, returned, placement)
+    return PlannedRoutine(routine, statements, inside, copied, placement)
 
 
 def _held(schedule: Schedule, routine: Routine) -> Sequence[Node]:
     """What is still needed after a routine returned, or belongs to somebody else."""
-    return () if routine.kind == "step" else schedule.residuals
+    return schedule.residuals if routine.kind in ("forward", "backward") else ()
 
 
-def _memory(schedule: Schedule, planned: Sequence[PlannedRoutine]) -> Memory:
+def _memory(schedule: Schedule, planned: Sequence[PlannedRoutine], workspace: Sequence[Buffer]) -> Memory:
     """Of the call that people make most: forward and the first backward, or forward alone."""
     interface = schedule.interface
     arguments = total_bytes(leaf for leaf in interface.arguments if leaf.op.name != "rng")
-    outputs = _results(schedule.forward.results)
-    peak = allocated(planned[0].statements, (), _copied(planned[0]))
+    results = _results(schedule.forward.results)
     residuals: Size = 0
-    results = outputs
+    buffers = [buffer.spec for buffer in workspace]
     if schedule.backwards:
         residuals = kept_bytes(schedule.residuals)
-        first = planned[1]
-        results = add(results, _results(first.routine.results))
-        held = [node.spec for node in (*kept(schedule.residuals), *schedule.forward.results)]
-        peak = larger(peak, allocated(first.statements, held, _copied(first)))
+        results = add(results, _results(planned[1].routine.results))
+    fused = next((one for one in planned if one.routine.kind == "fused"), None)
+    if fused is not None:
+        peak = _peak(fused, buffers)
+    else:
+        peak = _peak(planned[0], buffers)
+        if schedule.backwards:
+            held = [node.spec for node in (*kept(schedule.residuals), *schedule.forward.results)]
+            peak = larger(peak, _peak(planned[1], held))
     return Memory(arguments, results, residuals, add(peak, multiply(results, -1)), peak)
+
+
+def _peak(planned: PlannedRoutine, held: Sequence[Spec]) -> Size:
+    copied = [node for node, copy in zip(planned.routine.results, planned.copies, strict=True) if copy]
+    placed = planned.placement.buffers if planned.placement is not None else {}
+    return allocated(planned.statements, held, copied, placed)
 
 
 def _results(nodes: Sequence[Node]) -> Size:
@@ -79,7 +121,3 @@ def _results(nodes: Sequence[Node]) -> Size:
     for node in nodes:
         total = add(total, node.spec.nbytes)
     return total
-
-
-def _copied(planned: PlannedRoutine) -> list[Node]:
-    return [node for node, copied in zip(planned.routine.results, planned.copies, strict=True) if copied]

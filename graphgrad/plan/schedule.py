@@ -6,7 +6,7 @@ forward op after the other. What the user computes from gradients comes last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,13 +17,16 @@ from graphgrad.core.node import Node
 from graphgrad.core.traverse import toposort
 
 Phase = Literal["forward", "backward", "update"]
+Kind = Literal["forward", "backward", "fused", "step", "reference"]
+"""What a function does. "fused" is forward and the first output's backward in one; "reference" is the model as the
+user wrote it, which a module's own check compares with."""
 
 
 @dataclass(frozen=True, eq=False)
 class Routine:
     """One emitted function: what it computes, in order, and what it gives back."""
 
-    kind: Literal["forward", "backward", "step"]
+    kind: Kind
     steps: tuple[Node, ...]
     results: tuple[Node, ...]
     seed: Seed | None = None
@@ -49,9 +52,8 @@ class Schedule:
     def backwards(self) -> tuple[Routine, ...]:
         return tuple(routine for routine in self.routines if routine.kind == "backward")
 
-    @property
-    def step(self) -> Routine | None:
-        return self.routines[-1] if self.routines[-1].kind == "step" else None
+    def has(self, kind: Kind) -> bool:
+        return any(routine.kind == kind for routine in self.routines)
 
 
 def is_free(node: Node) -> bool:
@@ -71,17 +73,30 @@ def schedule(graph: Graph, interface: Interface) -> Schedule:
         grads = graph.outputs[interface.gradients(number)]
         backwards.append(_routine("backward", grads, order, forward.steps, seed))
     routines += backwards
+    planned = interface.level != "plain"
+    if planned and backwards:
+        results = (*outputs, *graph.outputs[interface.gradients(0)])
+        routines.append(_routine("fused", results, order, (), interface.seeds[0]))
     if interface.updates:
         results = (*outputs, *graph.outputs[interface.step_gradients], *graph.outputs[interface.new_values])
         routines.append(_routine("step", results, order, ()))
+    if planned:
+        written = graph.original.outputs[interface.outputs]
+        as_written = _order(graph.original, _phases(graph.original, written))
+        routines.append(_routine("reference", written, as_written, ()))
     residuals = _residuals(forward, backwards)
     return Schedule(
-        graph, interface, tuple(routines), residuals, _hidden_sizes(interface, backwards, residuals), phases
+        graph,
+        interface,
+        tuple(routines),
+        residuals,
+        _hidden_sizes(interface, routines, residuals),
+        phases,
     )
 
 
 def _routine(
-    kind: Literal["forward", "backward", "step"],
+    kind: Kind,
     results: Sequence[Node],
     order: Mapping[Node, int],
     known: Iterable[Node],
@@ -115,11 +130,15 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
 def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     """The place of every node; each comes after its inputs."""
     varies = _varying(graph)
+    found_at = {node: at for at, node in enumerate(graph.nodes)}
+
+    def as_written(node: Node) -> tuple[int, int]:
+        return graph.age(node), found_at[node]
+
     forward = toposort(
-        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=_written)
+        sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=as_written)
     )
     place = {node: at for at, node in enumerate(forward)}
-    found_at = {node: at for at, node in enumerate(graph.nodes)}
     first_use: dict[
         Node, int
     ] = {}  # a shared parameter's gradient is whole after its first reader was passed
@@ -127,22 +146,37 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
         for part in node.inputs:
             first_use.setdefault(part, at)
 
-    def backwards(node: Node) -> tuple[int, int]:
-        origin = graph.origins[node][0].forward
-        own = (
-            first_use.get(origin, -1)
-            if is_free(origin)
-            else place.get(origin, len(place) + found_at.get(origin, 0))
-        )
-        return -own, found_at[node]
+    def passed(node: Node) -> int:
+        """How far back the chain rule is when it makes a node."""
+        origin = graph.current(graph.origins[node][0].forward)
+        if is_free(origin):
+            return -first_use.get(origin, -1)
+        return -place.get(origin, len(place) + found_at.get(origin, 0))
+
+    at_end = _leading_nowhere(graph, phases, passed)
+
+    def backwards(node: Node) -> tuple[int, bool, int]:
+        return passed(node), node not in at_end, found_at[node]
 
     backward = sorted((n for n in graph.nodes if phases[n] == "backward"), key=backwards)
-    update = sorted((n for n in graph.nodes if phases[n] == "update"), key=_written)
+    update = sorted((n for n in graph.nodes if phases[n] == "update"), key=as_written)
     return {node: at for at, node in enumerate(toposort([*forward, *backward, *update, *graph.nodes]))}
 
 
-def _written(node: Node) -> int:
-    return node.serial
+def _leading_nowhere(graph: Graph, phases: Mapping[Node, Phase], passed: Callable[[Node], int]) -> set[Node]:
+    """Gradients that the rest of the backward pass does not read, and what is made for them alone: they come first, so
+    that what they read can be dropped before the pass goes on."""
+    found: set[Node] = set()  # only asked, never iterated
+    goes_on: set[Node] = set()
+    for node in reversed(graph.nodes):
+        if phases[node] != "backward":
+            continue
+        if node not in goes_on:
+            found.add(node)
+        for part in node.inputs:
+            if node not in found or (phases[part] == "backward" and passed(part) != passed(node)):
+                goes_on.add(part)
+    return found
 
 
 def _varying(graph: Graph) -> set[Node]:
@@ -192,16 +226,20 @@ def _collect(value: object, found: dict[str, None]) -> None:
 
 def sizes_of(nodes: Iterable[Node]) -> tuple[str, ...]:
     """The named sizes in the shapes of these nodes."""
-    return tuple(dict.fromkeys(name for node in nodes for size in node.shape for name in symbols(size)))
+    specs = dict.fromkeys(spec for node in nodes for spec in node.specs)
+    return tuple(dict.fromkeys(name for spec in specs for size in spec.shape for name in symbols(size)))
 
 
 def _hidden_sizes(
-    interface: Interface, backwards: Sequence[Routine], residuals: Sequence[Node]
+    interface: Interface, routines: Sequence[Routine], residuals: Sequence[Node]
 ) -> tuple[str, ...]:
     seen = {getattr(size, "name", None) for node in residuals for size in node.shape}
     needed: dict[str, None] = {}
+    backwards = [routine for routine in routines if routine.kind == "backward"]
     for routine in backwards:
         needed.update(dict.fromkeys(sizes_in([*routine.steps, *routine.results])))
+    if backwards and interface.level != "plain":  # the workspace is made for all of them
+        needed.update(dict.fromkeys(sizes_of(node for routine in routines for node in routine.steps)))
     if interface.structure.kind != "one":  # every cotangent may be None, and then there is nothing but shapes
         needed.update(dict.fromkeys(sizes_of(interface.wrt or ())))
     return tuple(name for name in needed if name not in seen)

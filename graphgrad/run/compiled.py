@@ -332,7 +332,7 @@ class Compiled:
         sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         if self._interface.check_nan and not is_finite(results):
-            raise blame(computed, values, sizes, self.graph.origins)
+            raise blame(computed, values, sizes, self.graph)
 
     def _ensure_step_finite(
         self, results: Any, given: Mapping[Node, Any], before: Mapping[Node, Any], seeds: Mapping[Node, Any]
@@ -344,7 +344,7 @@ class Compiled:
             given[leaf][...] = value
         outputs = self.graph.outputs
         computed = [*self._output_nodes, *outputs[interface.step_gradients], *outputs[interface.new_values]]
-        raise blame(computed, {**given, **seeds}, {}, self.graph.origins)
+        raise blame(computed, {**given, **seeds}, {}, self.graph)
 
 
 def _is_like(node: Node, value: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, add
 from graphgrad.core.errors import ArgumentError
-from graphgrad.core.node import Node
+from graphgrad.core.graph import Graph, Origin
 from graphgrad.emit.source import Source
 from graphgrad.plan.memory import bytes_text, nbytes
 from graphgrad.plan.plan import Plan
@@ -67,29 +67,29 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
     for part in origin.nodes:
         allocates = add(allocates, nbytes(part))
         flops = add(flops, part.op.cost(tuple(item.spec for item in part.inputs), part.specs[0]))
-    entries = plan.schedule.graph.origins.get(node, ())
-    forward = entries[0].forward if entries else node
-    site = forward.notes.site
+    graph = plan.schedule.graph
+    entries = graph.origins.get(node, ())
+    site = graph.site(entries[0].forward if entries else node)
     return Explanation(
         line,
         code,
         origin.function,
         site.describe() if site is not None else "",
-        "; ".join(_term(entry.role, entry.forward, entry.index) for entry in entries),
+        "; ".join(_term(graph, entry) for entry in entries),
         str(node.spec),
         allocates,
         flops,
     )
 
 
-def _term(role: str, forward: Node, index: int | None) -> str:
-    name = forward.name or forward.op.name
-    match role:
-        case "chain" if index is not None:
-            rule = forward.op.rule.get(forward.op.operand_name(index), "")
-            return f"{forward.op.name} by its operand {forward.op.operand_name(index)}" + (
-                f": {rule}" if rule else ""
-            )
+def _term(graph: Graph, origin: Origin) -> str:
+    forward = origin.forward
+    name = graph.name(graph.current(forward)) or forward.op.name
+    match origin.role:
+        case "chain" if origin.index is not None:
+            operand = forward.op.operand_name(origin.index)
+            rule = forward.op.rule.get(operand, "")
+            return f"{forward.op.name} by its operand {operand}" + (f": {rule}" if rule else "")
         case "cotangent":
             return f"the gradient by {name}"
         case "unbroadcast":

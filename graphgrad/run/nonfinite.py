@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import NonFiniteError
-from graphgrad.core.graph import Origins
+from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
 from graphgrad.core.traverse import toposort
 from graphgrad.interpret import interpret_all
@@ -24,7 +24,7 @@ def is_finite(values: Any) -> bool:
 
 
 def blame(
-    computed: Sequence[Node], values: Mapping[Node, Any], sizes: Mapping[str, int], origins: Origins
+    computed: Sequence[Node], values: Mapping[Node, Any], sizes: Mapping[str, int], graph: Graph
 ) -> NonFiniteError:
     """The error that names the first node whose inputs are all finite and whose value is not.
 
@@ -41,18 +41,20 @@ def blame(
         if node not in known or is_finite(known[node]):
             continue
         if is_finite([known[part] for part in node.inputs if part in known]):
-            return _error(node, known[node], node in values, origins)
+            return _error(node, known[node], node in values, graph)
     return NonFiniteError("the compiled module gives NaN or inf where the model itself does not")
 
 
-def _error(node: Node, value: Any, given: bool, origins: Origins) -> NonFiniteError:
-    entries = origins.get(node, ())
+def _error(node: Node, value: Any, given: bool, graph: Graph) -> NonFiniteError:
+    entries = graph.origins.get(node, ())
     blamed = entries[0].forward if entries else node
     kind = "NaN" if np.isnan(value).any() else "inf"
     if given:
-        what = f"{'the argument ' if node.op.is_leaf else ''}{node.name or node.op.name!r} holds {kind}"
+        what = (
+            f"{'the argument ' if node.op.is_leaf else ''}{graph.name(node) or node.op.name!r} holds {kind}"
+        )
     elif entries:
         what = f"the gradient of {blamed.op.name} gives {kind}"
     else:
         what = f"{node.op.name} gives {kind}"
-    return NonFiniteError(what, saw=[blamed.describe()], site=blamed.notes.site)
+    return NonFiniteError(what, saw=[graph.describe(blamed)], site=graph.site(blamed))

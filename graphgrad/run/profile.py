@@ -54,11 +54,14 @@ def profile(source: Source, plan: Plan, values: Sequence[Any]) -> Profile:
     rounds: list[list[tuple[str, ast.stmt, float]]] = []
     for _ in range(_ROUNDS):
         timed: list[tuple[str, ast.stmt, float]] = []
-        result = _run(functions["forward"], namespace, values, timed)
-        if interface.wrt is not None and not interface.needs_cotangent:
-            _, residuals = result
-            name = "backward" if interface.structure.kind == "one" else _first_pull(functions)
-            _run(functions[name], namespace, (residuals, 1.0), timed)
+        if plan.schedule.has("fused") and not interface.needs_cotangent:
+            _run(functions["forward_and_backward"], namespace, values, timed)
+        else:
+            result = _run(functions["forward"], namespace, values, timed)
+            if interface.wrt is not None and not interface.needs_cotangent:
+                _, residuals = result
+                name = "backward" if interface.structure.kind == "one" else _first_pull(functions)
+                _run(functions[name], namespace, (residuals, 1.0), timed)
         rounds.append(timed)
     lines = source.text.splitlines()
     return Profile(
@@ -72,6 +75,10 @@ def profile(source: Source, plan: Plan, values: Sequence[Any]) -> Profile:
             for at, (function, statement, _) in enumerate(rounds[0])
         )
     )
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _first_pull(functions: dict[str, ast.FunctionDef]) -> str:
@@ -89,15 +96,18 @@ def _run(
     timed: list[tuple[str, ast.stmt, float]],
 ) -> Any:
     """Run a function's statements one by one, in a copy of the module's namespace."""
-    scope = {
-        **namespace,
-        **{argument.arg: value for argument, value in zip(function.args.args, values, strict=True)},
+    given = {argument.arg: value for argument, value in zip(function.args.args, values, strict=True)}
+    defaults = {
+        argument.arg: ast.literal_eval(value)
+        for argument, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        if value is not None
     }
+    scope = {**namespace, **given, **defaults}
     for statement in function.body:
         if isinstance(statement, ast.Return) and statement.value is not None:
             return eval(compile(ast.Expression(statement.value), "<profile>", "eval"), scope)
-        if isinstance(statement, ast.Expr):
-            continue  # the docstring
+        if isinstance(statement, ast.If) or _is_docstring(statement):
+            continue  # the branch for cotangents that are not given here
         code = compile(ast.Module([statement], []), "<profile>", "exec")
         start = perf_counter()
         exec(code, scope)

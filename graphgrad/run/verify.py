@@ -33,7 +33,7 @@ def verify(
     values = arguments.bind((), arrays)
     leaves = dict(zip(interface.arguments, values, strict=True))
     errors: dict[str, float] = {}
-    outputs = plan.schedule.graph.outputs
+    outputs = plan.schedule.graph.original.outputs  # what rewriting made of them is to be checked, too
     if interface.wrt is None:
         got = interface.structure.flatten(namespace["forward"](*values), "outputs")
     else:
@@ -74,7 +74,7 @@ def _compare(what: str, got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -
 def _differences(plan: Plan, leaves: Mapping[Node, Any], grads: Mapping[str, Any]) -> dict[str, float]:
     """Gradients by leaves against the slope of the first output along a random direction."""
     interface = plan.schedule.interface
-    output = plan.schedule.graph.outputs[0]
+    output = plan.schedule.graph.original.outputs[0]
     exact = {leaf: _wide(value) for leaf, value in leaves.items()}
     rng = np.random.default_rng(0)
     errors: dict[str, float] = {}

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
-from graphgrad.core.graph import Graph, Origin
+from graphgrad.core.graph import Graph, Origin, Rewriting
 from graphgrad.core.node import intern_node
 from graphgrad.core.op import op_named
+from graphgrad.core.provenance import recording
 from graphgrad.core.spec import Spec
 from graphgrad.core.text import read_nodes, write_nodes
 from graphgrad.core.traverse import depending_on, rebuild, toposort, users
@@ -152,6 +153,67 @@ def test_copied_graph_holds_the_same_nodes_as_its_own_outputs(x):
     graph = Graph((x,), (gg.exp(x),))
     again = copy.deepcopy(graph)
     assert again.verify().outputs[0].inputs[0] is again.inputs[0]
+
+
+# ---- what rewriting did ----
+
+
+def rewritten(x):
+    """``slow = (x**3) * 1`` as ``x * x * x``, by hand."""
+    with gg.scope("cubes"):
+        cube = x**3
+        slow = cube * 1
+    loss = gg.sum(slow)
+    with recording("off"):
+        square = x * x
+        product = square * x
+        total = gg.sum(product)
+    replaced = {cube: product, slow: product, loss: total}
+    made_for = {square: cube, product: cube, total: loss}
+    original = Graph((x,), (loss,))
+    return Graph((x,), (total,), {}, Rewriting(original, replaced, made_for)), cube, slow, loss
+
+
+def test_what_was_rewritten_is_asked_of_the_graph(x):
+    graph, cube, slow, loss = rewritten(x)
+    total = graph.outputs[0]
+    (product,) = total.inputs
+    square = product.inputs[0]
+    assert graph.original.outputs == (loss,) and graph.original.original is graph.original
+    assert graph.current(cube) is graph.current(slow) is product and graph.current(x) is x
+    assert [graph.written(node) for node in (square, product, total, x)] == [cube, cube, loss, x]
+    assert graph.site(square).text == "x**3" and graph.scope(product) == ("cubes",)
+    assert [graph.name(node) for node in (square, product, total, x)] == [None, "cube", "loss", "x"]
+    assert graph.age(square) == graph.age(product) == cube.serial
+    assert product.notes.name is None and product.notes.site is None
+
+
+def test_an_explicit_name_stands_before_that_of_the_variable(x):
+    graph, _, slow, _ = rewritten(x)
+    product = graph.current(slow)
+    assert not graph.has_explicit_name(product)
+    gg.named(slow, "third power")
+    assert graph.has_explicit_name(product) and graph.name(product) == "third power"
+
+
+def test_what_another_model_calls_a_node_says_nothing_about_one_that_rewriting_made(x):
+    graph, cube, _, _ = rewritten(x)
+    product = graph.current(cube)
+    mine = x * x * x
+    assert mine is product and mine.name == "mine"
+    assert graph.name(product) == "cube" and graph.site(product).text == "x**3"
+
+
+def test_graph_pickles_with_what_was_rewritten(x):
+    graph, cube, _, _ = rewritten(x)
+    again = pickle.loads(pickle.dumps(graph))
+    (product,) = again.outputs[0].inputs
+    (square, leaf) = product.inputs
+    assert leaf is again.inputs[0] is again.original.inputs[0]
+    assert str(again) == str(graph) and str(again.original) == str(graph.original)
+    assert again.current(again.original.outputs[0]) is again.outputs[0]
+    assert again.written(square).op.name == "power" and again.name(product) == "cube"
+    assert again.site(square).text == "x**3"
 
 
 # ---- traversals ----

@@ -1,4 +1,4 @@
-"""digits: forward and backward, the chain rule written out.
+"""digits: forward and backward, with planned memory.
 
 Emitted by graphgrad from models.py, level "default", graph b0ba8814dfde. Needs NumPy only.
 
@@ -9,8 +9,11 @@ Emitted by graphgrad from models.py, level "default", graph b0ba8814dfde. Needs 
                                            w2  float32 (50, 10)  parameter
                                            b2  float32 (10,)     parameter
 
-Memory beyond the arguments: 1072 * batch + 2052 B at most, 15 kB of it results.
+Memory beyond the arguments: 592 * batch + 15052 B in a thread's first call, 15 kB of it results, and the rest
+is kept for its next.
 """
+
+import threading
 
 import numpy as np
 
@@ -19,8 +22,190 @@ classes = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.int64)
 # fmt: off
 
 
+class Workspace:
+    """What a call computes into, for one batch: a thread makes it once, and keeps it for its next call."""
+
+    def __init__(self, batch):
+        self.x_w1 = np.empty((batch, 50), np.float32)               # x_w1, then x_w1_b1
+        self.hidden = np.empty((batch, 50), np.float32)             # hidden, then d_hidden, d_x_w1_b1
+        # hidden_w2, then logits, shifted, log_p, chosen, ...
+        self.hidden_w2 = np.empty((batch, 10), np.float32)
+        self.highest = np.empty((batch, 1), np.float32)             # highest, then sum_exps
+        self.exps = np.empty((batch, 10), np.float32)               # exps, then d_shifted_product
+        self.log_sum = np.empty((batch, 1), np.float32)             # log_sum, then d_log_sum, d_sum_exps
+        self.is_label = np.empty((batch, 10), np.bool_)             # is_label
+        self.picked = np.empty((batch,), np.float32)                # picked, then losses
+        self.d_log_sum_negated = np.empty((batch, 10), np.float32)  # d_log_sum_negated
+        self.above = np.empty((batch, 50), np.bool_)                # above
+
+
+class _Pool(threading.local):
+    """Each thread's own workspaces, by size, but for those that a call is using."""
+
+    def __init__(self):
+        self.free = {}
+
+
+_pool = _Pool()
+
+
+def _borrow(*sizes):
+    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
+    return _pool.free.pop(sizes, None) or Workspace(*sizes)
+
+
+def _give_back(work, *sizes):
+    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
+    free = _pool.free
+    free[sizes] = work
+    if len(free) > 4:
+        free.pop(next(iter(free)), None)
+
+
+def _keep(mask, values, out=None):
+    """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
+    if out is None:
+        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+    bits = f"i{out.itemsize}"
+    np.multiply(values.view(bits), mask, out=out.view(bits))
+    return out
+
+
+def _sum_rows(values, out=None):
+    """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
+    count, width = values.shape
+    ones, total = np.ones(128, values.dtype), np.zeros(width)
+    rows = 128 * max(1, 8192 // max(1, width))
+    for first in range(0, count, rows):
+        some = values[first:first + rows]
+        whole = len(some) - len(some) % 128
+        total += np.sum(ones @ some[:whole].reshape(whole // 128, 128, width), axis=0)
+        total += ones[:len(some) - whole] @ some[whole:]
+    if out is None:
+        out = np.empty(width, values.dtype)
+    out[...] = total
+    return out
+
+
+def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
+    """Return loss, and the gradients by name."""
+    d_loss = np.float32(cotangent)                               # seed:      d loss / d loss
+    batch = x.shape[0]
+    work = _borrow(batch)
+
+    # forward: hidden
+    x_w1 = np.dot(x, w1, out=work.x_w1)                          # x @ w1                         models.py:32
+    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                         # x @ w1 + b1                    models.py:32
+    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)             # gg.nn.relu(x @ w1 + b1)        models.py:32
+
+    # forward: output
+    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)           # hidden @ w2                    models.py:34
+    logits = np.add(hidden_w2, b2, out=hidden_w2)                # hidden @ w2 + b2               models.py:34
+
+    # forward: loss
+    # gg.nn.cross_entropy(logits...  models.py:35
+    highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
+    shifted = np.subtract(logits, highest, out=logits)
+    exps = np.exp(shifted, out=work.exps)
+    sum_exps = np.sum(exps, axis=1, keepdims=True, out=work.highest)
+    log_sum = np.log(sum_exps, out=work.log_sum)
+    log_p = np.subtract(shifted, log_sum, out=shifted)
+    is_label = np.equal(label[:, None], classes, out=work.is_label)
+    chosen = _keep(is_label, log_p, out=log_p)
+    picked = np.sum(chosen, axis=1, out=work.picked)
+    losses = np.negative(picked, out=picked)
+    loss = np.mean(losses)
+
+    # backward: loss
+    d_losses = d_loss / batch                                    # mean:      each element's share, G / n
+    d_picked = -d_losses                                         # negative:  -G
+    d_log_p = _keep(is_label, d_picked, out=work.hidden_w2)      # where:     G where chosen
+    d_log_sum_negated = np.negative(d_log_p, out=work.d_log_sum_negated)  # subtract:  -G
+    # subtract:  log_sum was broadcast over 10
+    d_log_sum = np.sum(d_log_sum_negated, axis=1, keepdims=True, out=work.log_sum)
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)   # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)  # exp:       G y
+    d_shifted = np.add(d_log_p, d_shifted_product, out=d_log_p)  # sum:       shifted is used more than once
+
+    # backward: output
+    d_b2 = _sum_rows(d_shifted)                                  # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_shifted                                  # matmul:    dB = A.T G
+    d_hidden = np.dot(d_shifted, w2.T, out=work.hidden)          # matmul:    dA = G B.T
+
+    # backward: hidden
+    above = np.greater(x_w1_b1, 0, out=work.above)               # maximum:   G where x won
+    d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
+    d_b1 = _sum_rows(d_x_w1_b1)                                  # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                       # matmul:    dB = A.T G
+    _give_back(work, batch)
+    return loss, {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
+
+
 def forward(x, label, w1, b1, w2, b2):
     """Return loss, and the residuals that backward needs (arguments among them are not copied)."""
+    batch = x.shape[0]
+    work = _borrow(batch)
+
+    # hidden
+    x_w1 = np.dot(x, w1, out=work.x_w1)                 # x @ w1                              models.py:32
+    x_w1_b1 = x_w1 + b1                                 # x @ w1 + b1                         models.py:32
+    hidden = np.maximum(x_w1_b1, 0)                     # gg.nn.relu(x @ w1 + b1)             models.py:32
+
+    # output
+    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)  # hidden @ w2                         models.py:34
+    logits = np.add(hidden_w2, b2, out=hidden_w2)       # hidden @ w2 + b2                    models.py:34
+
+    # loss
+    # gg.nn.cross_entropy(logits, label)  models.py:35
+    highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
+    shifted = np.subtract(logits, highest, out=logits)
+    exps = np.exp(shifted)
+    sum_exps = np.sum(exps, axis=1, keepdims=True)
+    log_sum = np.log(sum_exps, out=work.highest)
+    log_p = np.subtract(shifted, log_sum, out=shifted)
+    is_label = label[:, None] == classes
+    chosen = _keep(is_label, log_p, out=log_p)
+    picked = np.sum(chosen, axis=1, out=work.picked)
+    losses = np.negative(picked, out=picked)
+    loss = np.mean(losses)
+    _give_back(work, batch)
+    return loss, (x, w2, x_w1_b1, hidden, exps, sum_exps, is_label)
+
+
+def backward(residuals, cotangent=1.0):
+    """Return the gradient of cotangent * loss by each of w1, b1, w2, b2."""
+    x, w2, x_w1_b1, hidden, exps, sum_exps, is_label = residuals
+    d_loss = np.float32(cotangent)                               # seed:      d loss / d loss
+    batch = x.shape[0]
+    work = _borrow(batch)
+
+    # loss
+    d_losses = d_loss / batch                                    # mean:      each element's share, G / n
+    d_picked = -d_losses                                         # negative:  -G
+    d_log_p = _keep(is_label, d_picked, out=work.hidden_w2)      # where:     G where chosen
+    d_log_sum_negated = np.negative(d_log_p, out=work.exps)      # subtract:  -G
+    # subtract:  log_sum was broadcast over 10
+    d_log_sum = np.sum(d_log_sum_negated, axis=1, keepdims=True, out=work.highest)
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)   # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.exps)  # exp:       G y
+    d_shifted = np.add(d_log_p, d_shifted_product, out=d_log_p)  # sum:       shifted is used more than once
+
+    # output
+    d_b2 = _sum_rows(d_shifted)                                  # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_shifted                                  # matmul:    dB = A.T G
+    d_hidden = np.dot(d_shifted, w2.T, out=work.x_w1)            # matmul:    dA = G B.T
+
+    # hidden
+    above = np.greater(x_w1_b1, 0, out=work.above)               # maximum:   G where x won
+    d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
+    d_b1 = _sum_rows(d_x_w1_b1)                                  # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                       # matmul:    dB = A.T G
+    _give_back(work, batch)
+    return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
+
+
+def _reference(x, label, w1, b1, w2, b2):
+    """The model as it was written, which selfcheck compares with."""
     # hidden
     x_w1 = x @ w1                                    # x @ w1                              models.py:32
     x_w1_b1 = x_w1 + b1                              # x @ w1 + b1                         models.py:32
@@ -42,47 +227,13 @@ def forward(x, label, w1, b1, w2, b2):
     picked = np.sum(chosen, axis=1)
     losses = -picked
     loss = np.mean(losses)
-    return loss, (x, w2, x_w1_b1, hidden, exps, sum_exps, is_label)
-
-
-def backward(residuals, cotangent=1.0):
-    """Return the gradient of cotangent * loss by each of w1, b1, w2, b2."""
-    x, w2, x_w1_b1, hidden, exps, sum_exps, is_label = residuals
-    d_loss = np.float32(cotangent)                             # seed:      d loss / d loss
-    batch = x.shape[0]
-
-    # loss
-    d_losses = d_loss / batch                                  # mean:      each element's share, G / n
-    d_picked = -d_losses                                       # negative:  -G
-    d_log_p = np.where(is_label, d_picked, 0)                  # where:     G where chosen
-    d_log_sum_negated = -d_log_p                               # subtract:  -G
-    d_log_sum = np.sum(d_log_sum_negated, axis=1, keepdims=True)  # subtract:  log_sum was broadcast over 10
-    d_sum_exps = d_log_sum / sum_exps                          # log:       G / x
-    d_shifted_product = d_sum_exps * exps                      # exp:       G y
-    d_shifted = d_log_p + d_shifted_product                    # sum:       shifted is used more than once
-
-    # output
-    d_b2 = np.float32(np.sum(d_shifted, axis=0, dtype=float))  # add:       b2 was broadcast over batch
-    d_hidden = d_shifted @ w2.T                                # matmul:    dA = G B.T
-    d_w2 = hidden.T @ d_shifted                                # matmul:    dB = A.T G
-
-    # hidden
-    d_x_w1_b1 = np.where(x_w1_b1 > 0, d_hidden, 0)             # maximum:   G where x won
-    d_b1 = np.float32(np.sum(d_x_w1_b1, axis=0, dtype=float))  # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                     # matmul:    dB = A.T G
-    return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
-
-
-def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
-    """Return loss, and the gradients by name."""
-    outputs, residuals = forward(x, label, w1, b1, w2, b2)
-    return outputs, backward(residuals, cotangent)
+    return loss
 
 
 def selfcheck(**arrays):
-    """Compare the gradients with finite differences of forward along random directions; return the errors.
+    """Compare the gradients with finite differences of the model as it was written; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name. Differences are taken in float64.
+    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.
     """
     def wide(value):
         array = np.asarray(value)
@@ -104,15 +255,20 @@ def selfcheck(**arrays):
     }
     values.update(arrays)
     exact = {name: wide(value) for name, value in values.items()}
-    outputs, residuals = forward(**values)
-    cotangent = np.ones_like(first(outputs))
-    grads = backward(residuals, cotangent)
+    cotangent = np.ones_like(first(forward(**values)[0]))
+    outputs, grads = forward_and_backward(**values, cotangent=cotangent)
     errors = {}
+    got, want = np.asarray(first(outputs), np.float64), np.asarray(first(_reference(**exact)), np.float64)
+    finite = np.isfinite(want)
+    scale = np.max(np.abs(want), initial=1.0, where=finite)
+    errors["value"] = float(np.max(np.abs(got - want), initial=0.0, where=finite) / scale)
+    if not errors["value"] <= 1e-2:
+        raise AssertionError(f"the value is off by {errors['value']:.1e} of its size")
     for key, name in (("w1", "w1"), ("b1", "b1"), ("w2", "w2"), ("b2", "b2")):
         direction = rng.standard_normal(np.shape(values[name]))
         expected = float(np.sum(grads[key] * direction))
         ends = [
-            np.sum(first(forward(**{**exact, name: exact[name] + move * direction})[0]))
+            np.sum(first(_reference(**{**exact, name: exact[name] + move * direction})))
             for move in (1e-6, -1e-6)
         ]
         found = float(ends[0] - ends[1]) / (2 * 1e-6)

@@ -1,4 +1,4 @@
-"""pieces: forward and backward, the chain rule written out.
+"""pieces: forward and backward, with planned memory.
 
 Emitted by graphgrad from models.py, level "default", graph 1d75527e00b0. Needs NumPy only.
 
@@ -6,10 +6,11 @@ Emitted by graphgrad from models.py, level "default", graph 1d75527e00b0. Needs 
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 
-Memory beyond the arguments: 34 * ((time + 1) // 2) + 82 * time + 446 B at most, 8 * time + 16 B of it
-results.
+Memory beyond the arguments: 10 * ((time + 1) // 2) + 50 * time + 886 B in a thread's first call, 8 * time +
+16 B of it results, and the rest is kept for its next.
 """
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -20,22 +21,131 @@ table = _arrays["table"]
 # fmt: off
 
 
+class Workspace:
+    """What a call computes into, for one time: a thread makes it once, and keeps it for its next call."""
+
+    def __init__(self, time):
+        self.change = np.empty((time - 1, 2), np.float32)         # change, then d_part_2
+        # both, then filled, d_filled_converted, d_filled, ...
+        self.both = np.empty(((time + 1) // 2 + time - 1, 2), np.float32)
+        self.same = np.empty(((time + 1) // 2 + time - 1, 2), np.bool_)  # same
+        self.d_series_placed = np.empty((time, 2), np.float32)    # d_series_placed, then d_series_total
+        self.d_series_placed_2 = np.empty((time, 2), np.float32)  # d_series_placed_2
+        self.d_series_placed_3 = np.empty((time, 2), np.float32)  # d_series_placed_3
+
+
+class _Pool(threading.local):
+    """Each thread's own workspaces, by size, but for those that a call is using."""
+
+    def __init__(self):
+        self.free = {}
+
+
+_pool = _Pool()
+
+
+def _borrow(*sizes):
+    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
+    return _pool.free.pop(sizes, None) or Workspace(*sizes)
+
+
+def _give_back(work, *sizes):
+    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
+    free = _pool.free
+    free[sizes] = work
+    if len(free) > 4:
+        free.pop(next(iter(free)), None)
+
+
+def _keep(mask, values, out=None):
+    """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
+    if out is None:
+        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+    bits = f"i{out.itemsize}"
+    np.multiply(values.view(bits), mask, out=out.view(bits))
+    return out
+
+
+def forward_and_backward(series, smooth, *, cotangent=1.0):
+    """Return total_average, and the gradients by name."""
+    # seed:      d total_average / d total_average
+    d_total = np.float32(cotangent)
+    time = series.shape[0]
+    work = _borrow(time)
+
+    # forward
+    high = series[1:]                                            # series[1:]                     models.py:76
+    change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
+    both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
+    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
+    filled = both
+    filled[0] = spread
+    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
+    part = smooth[:2]                                            # smooth[:2]                     models.py:80
+    weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
+    total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
+    product = table * smooth[2]                                  # table * smooth[2]              models.py:82
+    average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
+    total_average = total + average                              # gg.sum(weighted) + gg.mean...  models.py:82
+
+    # backward
+    d_product = d_total / 100                                    # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                         # multiply:  G x
+    d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
+    d_smooth_placed = np.zeros((3,), np.float32)                 # index:     flows back into its place
+    d_smooth_placed[2] = d_part_4
+    d_part_product = d_total * largest                           # multiply:  G x
+    d_largest_product = d_total * part                           # multiply:  G y
+    d_part = np.sum(d_part_product, axis=0)                      # multiply:  part was broadcast over 1
+    d_smooth_placed_2 = np.zeros((3,), np.float32)               # index:     flows back into its place
+    d_smooth_placed_2[:2] = d_part
+    d_smooth = d_smooth_placed + d_smooth_placed_2               # sum:       smooth is used more than once
+    same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
+    d_largest = np.broadcast_to(d_largest_product, (1, 2))       # spread:    written out as largest
+    d_filled_converted = work.both                               # max:       G where x won, ties share
+    np.copyto(d_filled_converted, same, casting="unsafe")
+    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled = _keep(same, d_largest / d_filled_total, out=work.both)
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
+    d_both = d_filled
+    d_both[0] = d_both_spread
+    d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
+    d_change = d_both[:time - 1]
+    d_series_placed = work.d_series_placed                       # index:     flows back into its place
+    d_series_placed.fill(0)
+    d_series_placed[::2] = d_part_3
+    d_part_2 = np.negative(d_change, out=work.change)            # subtract:  -G
+    d_series_placed_2 = work.d_series_placed_2                   # index:     flows back into its place
+    d_series_placed_2.fill(0)
+    d_series_placed_2[1:] = d_change
+    d_series_placed_3 = work.d_series_placed_3                   # index:     flows back into its place
+    d_series_placed_3.fill(0)
+    d_series_placed_3[:-1] = d_part_2
+    # sum:       series is used more than once
+    d_series_total = np.add(d_series_placed, d_series_placed_3, out=d_series_placed)
+    d_series = d_series_total + d_series_placed_2
+    _give_back(work, time)
+    return total_average, {"smooth": d_smooth, "series": d_series}
+
+
 def forward(series, smooth):
     """Return total_average, and the residuals that backward needs (arguments among them are not copied)."""
     time = series.shape[0]
-    high = series[1:]                                # series[1:]                                 models.py:76
-    change = high - series[:-1]                      # high - low                                 models.py:77
-    both = np.concatenate([change, series[::2]])     # gg.concatenate([change, series[::2]], ...  models.py:78
-    spread = np.broadcast_to(np.float32(1), (2,))    # gg.at(both, 0).set(1.0)                    models.py:79
+    work = _borrow(time)
+    high = series[1:]                                            # series[1:]                     models.py:76
+    change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
+    both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
+    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
     filled = np.array(both)
     filled[0] = spread
-    largest = np.max(filled, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)      models.py:80
-    part = smooth[:2]                                # smooth[:2]                                 models.py:80
-    weighted = largest * part                        # gg.max(filled, axis=0, keepdims=True) ...  models.py:80
-    total = np.sum(weighted)                         # gg.sum(weighted)                           models.py:82
-    product = table * smooth[2]                      # table * smooth[2]                          models.py:82
-    average = np.mean(product)                       # gg.mean(table * smooth[2])                 models.py:82
-    total_average = total + average                  # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
+    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
+    part = smooth[:2]                                            # smooth[:2]                     models.py:80
+    weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
+    total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
+    product = table * smooth[2]                                  # table * smooth[2]              models.py:82
+    average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
+    total_average = total + average                              # gg.sum(weighted) + gg.mean...  models.py:82
+    _give_back(work, time)
     return total_average, (filled, largest, part, time)
 
 
@@ -43,6 +153,7 @@ def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total_average by each of smooth, series."""
     filled, largest, part, time = residuals
     d_total = np.float32(cotangent)                         # seed:      d total_average / d total_average
+    work = _borrow(time)
     d_product = d_total / 100                               # mean:      each element's share, G / n
     d_part_4_product = d_product * table                    # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                     # multiply:  part_4 was broadcast over 100
@@ -54,38 +165,55 @@ def backward(residuals, cotangent=1.0):
     d_smooth_placed_2 = np.zeros((3,), np.float32)          # index:     flows back into its place
     d_smooth_placed_2[:2] = d_part
     d_smooth = d_smooth_placed + d_smooth_placed_2          # sum:       smooth is used more than once
-    same = filled == largest                                # max:       G where x won, ties share
+    same = np.equal(filled, largest, out=work.same)         # max:       G where x won, ties share
     d_largest = np.broadcast_to(d_largest_product, (1, 2))  # spread:    written out as largest
-    d_filled_converted = same.astype(np.float32)            # max:       G where x won, ties share
-    d_filled_total = np.float32(np.sum(d_filled_converted, axis=0, keepdims=True, dtype=float))
-    d_filled = np.where(same, d_largest / d_filled_total, 0)
+    d_filled_converted = work.both                          # max:       G where x won, ties share
+    np.copyto(d_filled_converted, same, casting="unsafe")
+    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled = _keep(same, d_largest / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))    # update:    G elsewhere
-    d_both = np.array(d_filled)
+    d_both = d_filled
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                            # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_series_placed = np.zeros((time, 2), np.float32)       # index:     flows back into its place
+    d_series_placed = work.d_series_placed                  # index:     flows back into its place
+    d_series_placed.fill(0)
     d_series_placed[::2] = d_part_3
-    d_part_2 = -d_change                                    # subtract:  -G
-    d_series_placed_2 = np.zeros((time, 2), np.float32)     # index:     flows back into its place
+    d_part_2 = np.negative(d_change, out=work.change)       # subtract:  -G
+    d_series_placed_2 = work.d_series_placed_2              # index:     flows back into its place
+    d_series_placed_2.fill(0)
     d_series_placed_2[1:] = d_change
-    d_series_placed_3 = np.zeros((time, 2), np.float32)     # index:     flows back into its place
+    d_series_placed_3 = work.d_series_placed_3              # index:     flows back into its place
+    d_series_placed_3.fill(0)
     d_series_placed_3[:-1] = d_part_2
-    d_series_total = d_series_placed + d_series_placed_3    # sum:       series is used more than once
+    # sum:       series is used more than once
+    d_series_total = np.add(d_series_placed, d_series_placed_3, out=d_series_placed)
     d_series = d_series_total + d_series_placed_2
+    _give_back(work, time)
     return {"smooth": d_smooth, "series": d_series}
 
 
-def forward_and_backward(series, smooth, *, cotangent=1.0):
-    """Return total_average, and the gradients by name."""
-    outputs, residuals = forward(series, smooth)
-    return outputs, backward(residuals, cotangent)
+def _reference(series, smooth):
+    """The model as it was written, which selfcheck compares with."""
+    high = series[1:]                                # series[1:]                                 models.py:76
+    change = high - series[:-1]                      # high - low                                 models.py:77
+    both = np.concatenate([change, series[::2]])     # gg.concatenate([change, series[::2]], ...  models.py:78
+    spread = np.broadcast_to(np.float32(1), (2,))    # gg.at(both, 0).set(1.0)                    models.py:79
+    filled = np.array(both)
+    filled[0] = spread
+    largest = np.max(filled, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)      models.py:80
+    weighted = largest * smooth[:2]                  # gg.max(filled, axis=0, keepdims=True) ...  models.py:80
+    total = np.sum(weighted)                         # gg.sum(weighted)                           models.py:82
+    product = table * smooth[2]                      # table * smooth[2]                          models.py:82
+    average = np.mean(product)                       # gg.mean(table * smooth[2])                 models.py:82
+    total_average = total + average                  # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
+    return total_average
 
 
 def selfcheck(**arrays):
-    """Compare the gradients with finite differences of forward along random directions; return the errors.
+    """Compare the gradients with finite differences of the model as it was written; return the errors.
 
-    On standard normals (zeros for integers), or the arrays given by name. Differences are taken in float64.
+    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.
     """
     def wide(value):
         array = np.asarray(value)
@@ -103,15 +231,20 @@ def selfcheck(**arrays):
     }
     values.update(arrays)
     exact = {name: wide(value) for name, value in values.items()}
-    outputs, residuals = forward(**values)
-    cotangent = np.ones_like(first(outputs))
-    grads = backward(residuals, cotangent)
+    cotangent = np.ones_like(first(forward(**values)[0]))
+    outputs, grads = forward_and_backward(**values, cotangent=cotangent)
     errors = {}
+    got, want = np.asarray(first(outputs), np.float64), np.asarray(first(_reference(**exact)), np.float64)
+    finite = np.isfinite(want)
+    scale = np.max(np.abs(want), initial=1.0, where=finite)
+    errors["value"] = float(np.max(np.abs(got - want), initial=0.0, where=finite) / scale)
+    if not errors["value"] <= 1e-2:
+        raise AssertionError(f"the value is off by {errors['value']:.1e} of its size")
     for key, name in (("smooth", "smooth"), ("series", "series")):
         direction = rng.standard_normal(np.shape(values[name]))
         expected = float(np.sum(grads[key] * direction))
         ends = [
-            np.sum(first(forward(**{**exact, name: exact[name] + move * direction})[0]))
+            np.sum(first(_reference(**{**exact, name: exact[name] + move * direction})))
             for move in (1e-6, -1e-6)
         ]
         found = float(ends[0] - ends[1]) / (2 * 1e-6)

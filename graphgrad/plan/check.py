@@ -1,0 +1,60 @@
+"""A second look at a placement, which knows nothing of how it was made: does every read find what it expects?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from graphgrad.core.errors import VerificationError
+from graphgrad.core.node import Node
+from graphgrad.plan.alias import base
+from graphgrad.plan.buffers import Buffer, Placement, reads
+
+
+def check_placement(
+    statements: Mapping[Node, tuple[Node, ...]], results: Iterable[Node], placement: Placement
+) -> None:
+    """Follow what each buffer holds, statement by statement.
+
+    Raises
+    ------
+    VerificationError
+        If a value is read after another one was written over it; names both, and the statement.
+    """
+    placed = placement.buffers
+    holds: dict[Buffer, Node] = {}
+    for node, nodes in statements.items():
+        needed = {owner: None for owner in (base(part, placed) for part in reads(nodes)) if owner in placed}
+        for owner in needed:
+            _expect(owner, holds, placed, f"{node.describe()} reads")
+        for buffer in placement.scratch.get(node, ()):
+            if any(placed[owner] == buffer for owner in needed) or placed.get(node) == buffer:
+                raise _wrong(node, f"{node.describe()} takes as scratch what it reads or writes", node)
+            holds[buffer] = node
+        if node not in placed:
+            continue
+        target = placed[node]
+        for owner in needed:
+            if placed[owner] == target and owner is not placement.over.get(node):
+                raise _wrong(
+                    node, f"{node.describe()} is written over {owner.describe()} while it reads it", owner
+                )
+        holds[target] = node
+    for node in results:
+        owner = base(node, placed)
+        if owner in placed:
+            _expect(owner, holds, placed, "the caller gets")
+
+
+def _expect(owner: Node, holds: Mapping[Buffer, Node], placed: Mapping[Node, Buffer], who: str) -> None:
+    holder = holds.get(placed[owner])
+    if holder is not owner:
+        found = holder.describe() if holder is not None else "nothing"
+        raise _wrong(
+            owner, f"{who} {owner.describe()}, but its buffer holds {found} by then", holder or owner
+        )
+
+
+def _wrong(node: Node, what: str, other: Node) -> VerificationError:
+    return VerificationError(
+        f"wrong reuse of memory: {what}", saw=[node.describe(), other.describe()], site=node.notes.site
+    )
