@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, add, minimum
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -216,13 +216,22 @@ def _spell_place_diagonal(speller: Speller, parts: Sequence[Form], node: Node) -
     side = add(length, abs(offset))
     if shape == (side, side):
         return Lines((f"{{out}} = np.diag({parts[0].text}{f', {offset}' if offset else ''})",))
-    steps = f"np.arange({speller.size(length).text})"
+    zeros = f"{{out}} = np.zeros({speller.shape(shape)}, {speller.dtype(node.dtype)})"
+    return Lines((zeros, _put_on_diagonal(speller, parts, node)))
+
+
+def _put_on_diagonal(speller: Speller, parts: Sequence[Form], node: Node) -> str:
+    offset = node.attrs["offset"]
+    steps = f"np.arange({speller.size(node.inputs[0].shape[-1]).text})"
     rows = f"{steps} + {-offset}" if offset < 0 else steps
     columns = f"{steps} + {offset}" if offset > 0 else steps
-    return Lines((
-        f"{{out}} = np.zeros({speller.shape(shape)}, {speller.dtype(node.dtype)})",
-        f"{{out}}[{'..., ' * (len(shape) > 2)}{rows}, {columns}] = {parts[0].text}",
-    ))  # fmt: skip
+    return f"{{out}}[{'..., ' * (node.ndim > 2)}{rows}, {columns}] = {parts[0].text}"
+
+
+def _place_diagonal_into(
+    speller: Speller, parts: Sequence[Form], node: Node, to: Destination
+) -> Lines | None:
+    return None if to.out is None else Lines(("{out}.fill(0)", _put_on_diagonal(speller, parts, node)))
 
 
 def _place_diagonal_samples(rng: np.random.Generator) -> Iterator[Sample]:
@@ -239,6 +248,7 @@ def _place_diagonal_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_placed_axes,
     reference=_place_reference,
     numpy=_spell_place_diagonal,
+    into=_place_diagonal_into,
     vjp={"x": lambda g, y, x, shape, offset: apply(
         "diagonal", g, offset=offset, axis1=g.ndim - 2, axis2=g.ndim - 1
     )},

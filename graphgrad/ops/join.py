@@ -142,6 +142,14 @@ def _spell_stack(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"np.stack([{inner}]{f', axis={axis}' if axis else ''})")
 
 
+def _stack_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    axis = node.attrs["axis"]
+    inner = ", ".join(part.text for part in parts)
+    if to.out is None:
+        return None
+    return Form(f"np.stack([{inner}], {f'axis={axis}, ' if axis else ''}out={to.out})")
+
+
 def _stack_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {}, packed=True)
     yield Sample(tuple(rng.normal(size=(2, 3)) for _ in range(3)), {"axis": -1}, packed=True)
@@ -155,6 +163,7 @@ def _stack_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_stacked_axes,
     reference=lambda *arrays, axis: np.stack(arrays, axis),
     numpy=_spell_stack,
+    into=_stack_into,
     vjp=lambda index, g, y, *parts, axis: g[(*(slice(None),) * axis, index)],
     jvp="linear",
     samples=_stack_samples,

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphgrad.core.dim import Dim, Size, as_size, multiply
 from graphgrad.core.errors import ArgumentError, ShapeError, UnsupportedError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -254,6 +254,17 @@ def _spell_sum_runs(speller: Speller, parts: Sequence[Form], node: Node) -> Line
     return Lines((zeros, f"{{out}}[{':, ' * axis}{filled}] = {total}") if filled else (zeros,))
 
 
+def _sum_runs_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    axis = node.attrs["axis"]
+    filled, starts = _runs(node.attrs["repeats"])
+    if to.out is None:
+        return None
+    total = f"np.add.reduceat({parts[0].text}, {starts}, axis={axis}"
+    if len(filled) == len(node.attrs["repeats"]):
+        return Lines((f"{total}, out={{out}})",))
+    return Lines(("{out}.fill(0)", *([f"{{out}}[{':, ' * axis}{filled}] = {total})"] * bool(filled))))
+
+
 def _runs_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(4,)),), {"repeats": (1, 3), "axis": 0})
     yield Sample((rng.normal(size=(2, 3)),), {"repeats": (0, 2, 1, 0), "axis": 1})
@@ -265,6 +276,7 @@ def _runs_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_summed_axes,
     reference=_sum_runs_reference,
     numpy=_spell_sum_runs,
+    into=_sum_runs_into,
     vjp={"x": lambda g, y, x, shape, repeats, axis: repeat(g, repeats, axis)},
     jvp="linear",
     samples=_runs_samples,
