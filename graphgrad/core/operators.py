@@ -104,9 +104,33 @@ class Operators:
         length: int = bound("len")(self)
         return length
 
-    def reshape(self, *shape: Any) -> Node:
+    def reshape(self, *shape: Any, order: str = "C") -> Node:
         """See `graphgrad.reshape`; the shape may be one tuple or several sizes."""
-        return _bound["reshape"](self, shape[0] if len(shape) == 1 else shape)
+        return _bound["reshape"](self, shape[0] if len(shape) == 1 else shape, order)
+
+    def ravel(self, order: str = "C") -> Node:
+        """See `graphgrad.ravel`."""
+        return _bound["ravel"](self, order)
+
+    def flatten(self, order: str = "C") -> Node:
+        """See `graphgrad.ravel`: nodes are immutable, so a copy is no different."""
+        return _bound["ravel"](self, order)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Node:
+        """See `graphgrad.swapaxes`."""
+        return _bound["swapaxes"](self, axis1, axis2)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Node:
+        """See `graphgrad.repeat`."""
+        return _bound["repeat"](self, repeats, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
+        """See `graphgrad.diagonal`."""
+        return _bound["diagonal"](self, offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
+        """See `graphgrad.trace`."""
+        return _bound["trace"](self, offset, axis1, axis2)
 
     def transpose(self, *axes: Any) -> Node:
         """See `graphgrad.transpose`; the axes may be one tuple or several ints."""

@@ -15,7 +15,8 @@ from graphgrad.core.operators import bind
 from graphgrad.core.spec import Shape, Spec, broadcast
 from graphgrad.ops.family import promoting
 from graphgrad.ops.leaf import Operand
-from graphgrad.ops.movement import expand_dims, matrix_transpose, squeeze, sum_to
+from graphgrad.ops.movement import expand_dims, squeeze, sum_to
+from graphgrad.ops.permute import matrix_transpose
 
 
 def _product(x: Spec, y: Spec) -> Spec:

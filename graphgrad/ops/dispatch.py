@@ -10,7 +10,24 @@ import numpy as np
 from graphgrad.core.errors import ArgumentError, NodeUseError, UnsupportedError
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bind
-from graphgrad.ops import arithmetic, compare, contract, convert, elementary, join, movement, reduce
+from graphgrad.ops import (
+    align,
+    arithmetic,
+    compare,
+    contract,
+    convert,
+    create,
+    diagonal,
+    elementary,
+    join,
+    movement,
+    pad,
+    permute,
+    reduce,
+    repeat,
+    split,
+    turn,
+)
 
 _UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
     np.add: arithmetic.add,
@@ -46,12 +63,48 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.min: reduce.min,
     np.amin: reduce.min,
     np.reshape: movement.reshape,
-    np.transpose: movement.transpose,
-    np.matrix_transpose: movement.matrix_transpose,
+    np.transpose: permute.transpose,
+    np.matrix_transpose: permute.matrix_transpose,
     np.broadcast_to: movement.broadcast_to,
     np.expand_dims: movement.expand_dims,
     np.squeeze: movement.squeeze,
     np.concatenate: join.concatenate,
+    np.ravel: movement.ravel,
+    np.broadcast_arrays: align.broadcast_arrays,
+    np.atleast_1d: align.atleast_1d,
+    np.atleast_2d: align.atleast_2d,
+    np.atleast_3d: align.atleast_3d,
+    np.swapaxes: permute.swapaxes,
+    np.moveaxis: permute.moveaxis,
+    np.rollaxis: permute.rollaxis,
+    np.flip: turn.flip,
+    np.flipud: turn.flipud,
+    np.fliplr: turn.fliplr,
+    np.rot90: turn.rot90,
+    np.roll: turn.roll,
+    np.tile: repeat.tile,
+    np.repeat: repeat.repeat,
+    np.pad: pad.pad,
+    np.stack: join.stack,
+    np.hstack: join.hstack,
+    np.vstack: join.vstack,
+    np.dstack: join.dstack,
+    np.column_stack: join.column_stack,
+    np.split: split.split,
+    np.array_split: split.array_split,
+    np.hsplit: split.hsplit,
+    np.vsplit: split.vsplit,
+    np.dsplit: split.dsplit,
+    np.tril: diagonal.tril,
+    np.triu: diagonal.triu,
+    np.diag: diagonal.diag,
+    np.diagonal: diagonal.diagonal,
+    np.trace: diagonal.trace,
+    np.full_like: create.full_like,
+    np.zeros_like: create.zeros_like,
+    np.ones_like: create.ones_like,
+    np.linspace: create.linspace,
+    np.meshgrid: create.meshgrid,
     np.astype: convert.cast,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
@@ -85,7 +138,10 @@ def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
     return _call(build, f"np.{function.__name__}", args, kwargs)
 
 
-_OTHER_NAMES = {"a": "x", "arr": "x", "array": "x", "newshape": "shape"}
+if hasattr(np, "unstack"):  # since NumPy 2.1
+    _FUNCTIONS[np.unstack] = split.unstack
+
+_OTHER_NAMES = dict.fromkeys(("a", "arr", "array", "ary", "m", "A", "v"), "x") | {"newshape": "shape"}
 
 
 def _call(build: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

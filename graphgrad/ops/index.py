@@ -104,8 +104,8 @@ def _normal_slice(item: slice, size: Size) -> slice:
             if first == size - 1 and last == -1
             else slice(first, None if last < 0 else last, stride)
         )
-    if stride < 0 and (start is not None or stop is not None):
-        raise UnsupportedError(f"a backward slice with bounds needs a fixed size, and this one is {size}")
+    if stride < 0:
+        return slice(None if start in (None, -1) else start, stop, stride)
     begin = None if start is None or start == 0 else start
     end = None if stop is None or stop == size else stop
     return slice(begin, end, stride)
@@ -115,11 +115,22 @@ def slice_size(item: slice, size: Size) -> Size:
     """How many elements a normal slice takes of `size`, which is assumed to reach its start."""
     if isinstance(size, int) and not isinstance(item.start, Dim) and not isinstance(item.stop, Dim):
         return len(range(*item.indices(size)))
-    span = size
     if item.step > 0:
         span = _minus(_place(item.stop, size, size), _place(item.start, size, 0))
-    stride = item.step if item.step > 0 else -item.step
+    else:
+        span = _backward_span(item, size)
+    stride = abs(item.step)
     return span if stride == 1 else floor_divide(add(span, stride - 1), stride)
+
+
+def _backward_span(item: slice, size: Size) -> Size:
+    """How far a slice goes that counts down, from its start until before its stop."""
+    start, stop = item.start, item.stop
+    if isinstance(start, int) and isinstance(stop, int) and start <= stop and (start < 0) == (stop < 0):
+        return 0
+    last = _minus(size, 1)
+    first = _place(last if start is None else start, size, 0)
+    return _minus(minimum(first, last), -1 if stop is None else _place(stop, size, 0))
 
 
 def _place(bound: Size | None, size: Size, default: Size) -> Size:
@@ -199,6 +210,8 @@ def _index_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 
 def _back_in_place(g: Node, y: Node, x: Node, index: Index) -> Node:
+    if all(item in (slice(None, None, 1), slice(None, None, -1)) for item in index):
+        return apply("index", g, index=index)  # turned around twice it is as before
     if takes_all(x.shape, index):
         if None in index:
             return reshape(g, x.shape)

@@ -1,4 +1,4 @@
-"""Moving elements without computing: shapes, axes, repetition, joining."""
+"""The same elements in another shape: reshaping, broadcasting, axes of size 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.dim import Size, floor_divide, multiply
-from graphgrad.core.errors import ArgumentError, ShapeError
+from graphgrad.core.errors import ArgumentError, ShapeError, UnsupportedError
 from graphgrad.core.form import ATOM, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, WHOLE, AxisRole, Fault, Sample, apply, defop
@@ -28,7 +28,8 @@ def normal_axis(axis: Any, ndim: int) -> int:
     return number % ndim
 
 
-def _no_flops(inputs: tuple[Spec, ...], result: Spec) -> Size:
+def no_flops(inputs: tuple[Spec, ...], result: Spec) -> Size:
+    """The cost of moving elements."""
     return 0
 
 
@@ -88,23 +89,61 @@ def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
         Fault((((2, 3), "float32"),), {"shape": (4, 2)}, ShapeError, "cannot reshape"),
         Fault((((2, 3), "float32"),), {"shape": (-1, -1)}, ShapeError, "one -1"),
         Fault((((2, 3), "float32"),), {"shape": (-1, 4)}, ShapeError, "cannot reshape"),
+        Fault((((2, 3), "float32"),), {"shape": (3, 2), "order": "F"}, UnsupportedError, "order='C'"),
     ),
     rule={"x": "G in x's shape"},
     noun="reshaped",
     operands=("x",),
     view=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
-def reshape(x: Operand, shape: Any) -> Node:
-    """The same elements in another shape, in C order; one size may be -1. So is the gradient.
+def reshape(x: Operand, shape: Any, order: str = "C") -> Node:
+    """The same elements in another shape; one size may be -1. The gradient comes back in x's shape.
+
+    Elements are read and written in C order, the last axis fastest, however x lies in memory. Sizes may be names.
+
+    Raises
+    ------
+    ShapeError
+        If the shape holds another number of elements. Of symbolic sizes where that is known only when the model
+        runs, it is checked then.
+    UnsupportedError
+        For another order than "C": ``x.T.reshape(...)`` says what is meant by "F".
 
     >>> x = gg.input("x", ("batch", 4, 4))
     >>> gg.reshape(x, (x.shape[0], -1)).shape, gg.reshape(x, -1).shape
     ((Dim('batch'), 16), (Dim('16*batch'),))
     """
     node = as_node(x)
+    _check_order(order, node)
     wanted = _fill_in(node, shape)
     return node if wanted == node.shape else apply("reshape", node, shape=wanted)
+
+
+def _check_order(order: str, node: Node) -> None:
+    if order != "C":
+        raise UnsupportedError(
+            f"only order='C' is supported, not {order!r}",
+            saw=[node.describe()],
+            hint="gg.transpose before and after, for Fortran's order",
+        )
+
+
+def ravel(x: Operand, order: str = "C") -> Node:
+    """All elements along one axis, in C order; also ``node.ravel()`` and ``node.flatten()``.
+
+    The gradient comes back in x's shape. A scalar becomes an array of one element.
+
+    Raises
+    ------
+    UnsupportedError
+        For another order than "C".
+
+    >>> gg.ravel(gg.input("x", ("batch", 3))).shape
+    (Dim('3*batch'),)
+    """
+    node = as_node(x)
+    return reshape(node, (node.size,), order)
 
 
 def _fill_in(node: Node, shape: Any) -> Shape:
@@ -126,80 +165,6 @@ def _fill_in(node: Node, shape: Any) -> Shape:
             f"cannot reshape into {sizes}: {node.size} is no multiple of {total}", saw=[node.describe()]
         )
     return (*known[:at], missing, *known[at:])
-
-
-# ---- transpose ------------------------------------------------------------------------------------
-
-
-def _spell_transpose(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-    axes: tuple[int, ...] = node.attrs["axes"]
-    last = len(axes) - 1
-    if axes == tuple(range(last, -1, -1)):
-        return Form(f"{parts[0].at(ATOM)}.T")
-    if axes == (*range(last - 1), last, last - 1):
-        return Form(f"{parts[0].at(ATOM)}.mT")
-    return Form(f"{parts[0].at(ATOM)}.transpose({', '.join(map(str, axes))})")
-
-
-def _transpose_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, ...], ...]:
-    return (tuple(axes.index(axis) for axis in range(len(axes))),)
-
-
-def _transpose_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    yield Sample((rng.normal(size=(2, 3)),))
-    yield Sample((rng.normal(size=(2, 3, 4)),), {"axes": (1, -1, 0)})
-    yield Sample((rng.normal(size=(2, 3, 4)),), {"axes": (0, 2, 1)})
-    yield Sample((rng.normal(size=(3,)),))
-    yield Sample((rng.normal(size=(0, 2)),))
-
-
-def _transpose_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
-    return transpose(g, tuple(axes.index(axis) for axis in range(len(axes))))
-
-
-@defop(
-    infer=lambda x, *, axes: Spec(tuple(x.shape[axis] for axis in axes), x.dtype),
-    axes=_transpose_axes,
-    reference=lambda x, *, axes: np.transpose(x, axes),
-    numpy=_spell_transpose,
-    vjp={"x": _transpose_back},
-    jvp="linear",
-    samples=_transpose_samples,
-    errors=(
-        Fault((((2, 3), "float32"),), {"axes": (0, 0)}, ShapeError, "each axis once"),
-        Fault((((2, 3), "float32"),), {"axes": (0, 2)}, ShapeError, "out of range"),
-    ),
-    rule={"x": "G with the axes back"},
-    noun="transposed",
-    operands=("x",),
-    view=True,
-    light=True,
-    cost=_no_flops,
-)
-def transpose(x: Operand, axes: Sequence[int] | None = None) -> Node:
-    """The axes in another order; reversed by default. The gradient gets them back in their old order.
-
-    >>> gg.transpose(gg.input("x", ("batch", 3, 4)), (0, 2, 1)).shape
-    (Dim('batch'), 4, 3)
-    """
-    node = as_node(x)
-    order = range(node.ndim - 1, -1, -1) if axes is None else axes
-    wanted = tuple(normal_axis(axis, node.ndim) for axis in order)
-    if sorted(wanted) != list(range(node.ndim)):
-        raise ShapeError(f"axes {tuple(order)} must name each axis once", saw=[node.describe()])
-    return node if wanted == tuple(range(node.ndim)) else apply("transpose", node, axes=wanted)
-
-
-def matrix_transpose(x: Operand) -> Node:
-    """The last two axes swapped; also ``node.mT``.
-
-    >>> gg.matrix_transpose(gg.input("x", ("batch", 3, 4))).shape
-    (Dim('batch'), 4, 3)
-    """
-    node = as_node(x)
-    if node.ndim < 2:
-        raise ShapeError("needs at least two dimensions", saw=[node.describe()])
-    return transpose(node, (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2))
 
 
 # ---- broadcast_to ---------------------------------------------------------------------------------
@@ -258,7 +223,7 @@ def _broadcast_samples(rng: np.random.Generator) -> Iterator[Sample]:
     noun="spread",
     operands=("x",),
     view=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def broadcast_to(x: Operand, shape: Any) -> Node:
     """x repeated to a shape, by NumPy's rules. The gradient is summed over what was repeated.
@@ -317,7 +282,7 @@ def _expand_back(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     operands=("x",),
     view=True,
     light=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def expand_dims(x: Operand, axis: int | Sequence[int]) -> Node:
     """x with axes of size 1 put in, at these positions of the result. The gradient loses them again.
@@ -374,7 +339,7 @@ def _squeeze_samples(rng: np.random.Generator) -> Iterator[Sample]:
     noun="squeezed",
     operands=("x",),
     view=True,
-    cost=_no_flops,
+    cost=no_flops,
 )
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
     """x without axes of size 1: these, or all that are known to be 1. The gradient gets them back.
@@ -392,6 +357,5 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
 
 
 bind("reshape", reshape)
-bind("transpose", transpose)
-bind("matrix_transpose", matrix_transpose)
+bind("ravel", ravel)
 bind("squeeze", squeeze)

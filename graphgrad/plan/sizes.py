@@ -38,6 +38,8 @@ def _reach(node: Node) -> Iterator[Size]:
             last = 0 if isinstance(item, slice) else 1
             if start is not None:
                 yield _left(size, start, last)
+            if isinstance(item, slice) and item.step < 0 and isinstance(item.stop, int) and item.stop < 0:
+                yield add(size, item.stop + 1)
 
 
 def _left(size: Size, start: Any, last: int) -> Size:

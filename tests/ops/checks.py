@@ -83,6 +83,35 @@ def _index(x: np.ndarray, index: Any) -> np.ndarray:
     return np.array([x.ravel().tolist()[at] for at in np.ravel(numbers)]).reshape(np.shape(numbers))
 
 
+def _repeat(x: np.ndarray, repeats: Any, axis: int | None = None) -> np.ndarray:
+    rows = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+    counts = [repeats] * len(rows) if isinstance(repeats, int) else repeats
+    places = [at for at, count in enumerate(counts) for _ in range(count)]
+    return np.moveaxis(rows[np.array(places, int)], 0, axis or 0)
+
+
+def _sum_runs(x: np.ndarray, repeats: Any, axis: int) -> np.ndarray:
+    rows = np.moveaxis(x, axis, 0)
+    total = np.zeros((len(repeats), *rows.shape[1:]))
+    run = [at for at, count in enumerate(repeats) for _ in range(count)]
+    for at, row in zip(run, rows, strict=True):
+        total[at] += row
+    return np.moveaxis(total, 0, axis)
+
+
+def _place_diagonal(x: np.ndarray, shape: Any, offset: int = 0) -> np.ndarray:
+    return np.where(np.eye(*shape[-2:], k=offset, dtype=bool), _along_rows(x, shape, offset), 0.0)
+
+
+def _along_rows(x: np.ndarray, shape: Any, offset: int) -> np.ndarray:
+    wide = np.zeros(shape)
+    for row in range(shape[-2]):
+        at = row + min(offset, 0)
+        if 0 <= at < x.shape[-1]:
+            wide[..., row, :] = x[..., at, None]
+    return wide
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
@@ -90,6 +119,10 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "place": _place,
     "update": _update,
     "index": _index,
+    "stack": lambda *arrays, axis=0: np.moveaxis(np.array(arrays), 0, axis),
+    "repeat": _repeat,
+    "sum_runs": _sum_runs,
+    "place_diagonal": _place_diagonal,
     "concatenate": lambda *arrays, axis=0: np.moveaxis(
         np.array([row for a in arrays for row in np.moveaxis(a, axis, 0)]), 0, axis
     ),
