@@ -43,9 +43,42 @@ from graphgrad.ops.arithmetic import (
 from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
 from graphgrad.ops.contract import matmul
 from graphgrad.ops.convert import cast, stop_gradient
+from graphgrad.ops.division import divmod, floor_divide, fmod, remainder
 from graphgrad.ops.elementary import exp, log, sigmoid, tanh
+from graphgrad.ops.exponential import (
+    cbrt,
+    exp2,
+    expm1,
+    float_power,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    reciprocal,
+)
+from graphgrad.ops.extremes import clip, fmax, fmin, nan_to_num
+from graphgrad.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
 from graphgrad.ops.join import concatenate
 from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
+from graphgrad.ops.logic import (
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    invert,
+    isfinite,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    left_shift,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    right_shift,
+    signbit,
+)
 from graphgrad.ops.movement import (
     broadcast_to,
     expand_dims,
@@ -55,11 +88,42 @@ from graphgrad.ops.movement import (
     transpose,
 )
 from graphgrad.ops.reduce import max, mean, min, sum
+from graphgrad.ops.rounding import ceil, floor, rint, round, trunc
+from graphgrad.ops.signs import copysign, fabs, heaviside, ldexp, positive
+from graphgrad.ops.trigonometry import (
+    arccos,
+    arcsin,
+    arctan,
+    arctan2,
+    cos,
+    degrees,
+    hypot,
+    radians,
+    sin,
+    sinc,
+    tan,
+)
 from graphgrad.ops.update import at
 
 absolute = abs
 true_divide = divide
 pow = power
+acos = arccos
+acosh = arccosh
+asin = arcsin
+asinh = arcsinh
+atan = arctan
+atan2 = arctan2
+atanh = arctanh
+around = round
+bitwise_invert = invert
+bitwise_left_shift = left_shift
+bitwise_not = invert
+bitwise_right_shift = right_shift
+deg2rad = radians
+fix = trunc
+mod = remainder
+rad2deg = degrees
 amax = max
 amin = min
 concat = concatenate
@@ -103,12 +167,18 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
     "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
-    "abs", "absolute", "add", "amax", "amin", "at", "broadcast_to", "cast", "compile", "concat",
-    "concatenate", "const", "divide", "draw",
-    "equal", "exp", "expand_dims", "grad", "greater", "greater_equal", "init", "input", "jvp", "less", "less_equal",
-    "log", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "named", "negative",
-    "nn", "not_equal", "param", "permute_dims", "pow", "power", "reshape", "rng", "run_time_size", "scope", "sigmoid",
-    "sign", "special", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract", "sum", "tanh",
-    "testing", "transpose",
-    "true_divide", "where",
+    "abs", "absolute", "acos", "acosh", "add", "amax", "amin", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
+    "arctan2", "arctanh", "around", "asin", "asinh", "at", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cast",
+    "cbrt", "ceil", "clip", "compile", "concat", "concatenate", "const", "copysign", "cos", "cosh", "deg2rad",
+    "degrees", "divide", "divmod", "draw", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "fix", "float_power",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "grad", "greater", "greater_equal", "heaviside", "hypot", "init",
+    "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "ldexp", "left_shift", "less",
+    "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mod",
+    "multiply", "named", "nan_to_num", "negative", "nn", "not_equal", "param", "permute_dims", "positive", "pow",
+    "power", "rad2deg", "radians", "reciprocal", "remainder", "reshape", "right_shift", "rint", "rng", "round",
+    "run_time_size", "scope", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "special", "sqrt", "square",
+    "squeeze", "state", "stop_gradient", "subtract", "sum", "tan", "tanh", "testing", "transpose", "true_divide",
+    "trunc", "where",
 ]  # fmt: skip

@@ -65,6 +65,57 @@ class Operators:
     def __rpow__(self, other: Any) -> Node:
         return _bound["power"](other, self)
 
+    def __floordiv__(self, other: Any) -> Node:
+        return _bound["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Node:
+        return _bound["floor_divide"](other, self)
+
+    def __mod__(self, other: Any) -> Node:
+        return _bound["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Node:
+        return _bound["remainder"](other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Node, Node]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Node, Node]:
+        return other // self, other % self
+
+    def __and__(self, other: Any) -> Node:
+        return _bound["and"](self, other)
+
+    def __rand__(self, other: Any) -> Node:
+        return _bound["and"](other, self)
+
+    def __or__(self, other: Any) -> Node:
+        return _bound["or"](self, other)
+
+    def __ror__(self, other: Any) -> Node:
+        return _bound["or"](other, self)
+
+    def __xor__(self, other: Any) -> Node:
+        return _bound["xor"](self, other)
+
+    def __rxor__(self, other: Any) -> Node:
+        return _bound["xor"](other, self)
+
+    def __lshift__(self, other: Any) -> Node:
+        return _bound["left_shift"](self, other)
+
+    def __rlshift__(self, other: Any) -> Node:
+        return _bound["left_shift"](other, self)
+
+    def __rshift__(self, other: Any) -> Node:
+        return _bound["right_shift"](self, other)
+
+    def __rrshift__(self, other: Any) -> Node:
+        return _bound["right_shift"](other, self)
+
+    def __invert__(self) -> Node:
+        return _bound["invert"](self)
+
     def __neg__(self) -> Node:
         return _bound["negative"](self)
 
@@ -137,6 +188,14 @@ class Operators:
     def min(self, axis: Any = None, keepdims: bool = False) -> Node:
         """See `graphgrad.min`."""
         return _bound["min"](self, axis, keepdims)
+
+    def clip(self, min: Any = None, max: Any = None) -> Node:
+        """See `graphgrad.clip`."""
+        return _bound["clip"](self, min, max)
+
+    def round(self, decimals: int = 0) -> Node:
+        """See `graphgrad.round`."""
+        return _bound["round"](self, decimals)
 
     def squeeze(self, axis: Any = None) -> Node:
         """See `graphgrad.squeeze`."""
