@@ -79,6 +79,7 @@ from graphgrad.ops.logic import (
     right_shift,
     signbit,
 )
+from graphgrad.ops.logsum import logcumsumexp, logsumexp
 from graphgrad.ops.movement import (
     broadcast_to,
     expand_dims,
@@ -87,9 +88,15 @@ from graphgrad.ops.movement import (
     squeeze,
     transpose,
 )
+from graphgrad.ops.nan import nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
+from graphgrad.ops.order import median, percentile, quantile
+from graphgrad.ops.product import prod
 from graphgrad.ops.reduce import max, mean, min, sum
 from graphgrad.ops.rounding import ceil, floor, rint, round, trunc
+from graphgrad.ops.scan import cumprod, cumsum
+from graphgrad.ops.search import all, any, argmax, argmin, count_nonzero
 from graphgrad.ops.signs import copysign, fabs, heaviside, ldexp, positive
+from graphgrad.ops.statistics import average, corrcoef, cov, diff, ptp, std, var
 from graphgrad.ops.trigonometry import (
     arccos,
     arcsin,
@@ -130,11 +137,12 @@ concat = concatenate
 permute_dims = transpose
 
 if _typing.TYPE_CHECKING:
-    from graphgrad import init, nn, special, testing
+    from graphgrad import init, linalg, nn, special, testing
     from graphgrad.pipeline import compile
 
 _later = {
-    name: _lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")
+    name: _lazy_import(f"graphgrad.{name}")
+    for name in ("pipeline", "init", "linalg", "nn", "special", "testing")
 }
 
 
@@ -167,18 +175,20 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
     "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
-    "abs", "absolute", "acos", "acosh", "add", "amax", "amin", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
-    "arctan2", "arctanh", "around", "asin", "asinh", "at", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cast",
-    "cbrt", "ceil", "clip", "compile", "concat", "concatenate", "const", "copysign", "cos", "cosh", "deg2rad",
-    "degrees", "divide", "divmod", "draw", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "fix", "float_power",
-    "floor", "floor_divide", "fmax", "fmin", "fmod", "grad", "greater", "greater_equal", "heaviside", "hypot", "init",
-    "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "ldexp", "left_shift", "less",
-    "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mod",
-    "multiply", "named", "nan_to_num", "negative", "nn", "not_equal", "param", "permute_dims", "positive", "pow",
-    "power", "rad2deg", "radians", "reciprocal", "remainder", "reshape", "right_shift", "rint", "rng", "round",
-    "run_time_size", "scope", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "special", "sqrt", "square",
-    "squeeze", "state", "stop_gradient", "subtract", "sum", "tan", "tanh", "testing", "transpose", "true_divide",
-    "trunc", "where",
+    "abs", "absolute", "acos", "acosh", "add", "all", "amax", "amin", "any", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "argmax", "argmin", "around", "asin", "asinh", "at", "atan", "atan2", "atanh",
+    "average", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cast", "cbrt", "ceil", "clip", "compile", "concat",
+    "concatenate", "const", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod", "cumsum",
+    "deg2rad", "degrees", "diff", "divide", "divmod", "draw", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs",
+    "fix", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "grad", "greater", "greater_equal",
+    "heaviside", "hypot", "init", "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp",
+    "ldexp", "left_shift", "less", "less_equal", "linalg", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2",
+    "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "median", "min", "minimum", "mod", "multiply", "named", "nan_to_num",
+    "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "negative", "nn", "not_equal", "param",
+    "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp", "quantile", "rad2deg", "radians",
+    "reciprocal", "remainder", "reshape", "right_shift", "rint", "rng", "round", "run_time_size", "scope", "sigmoid",
+    "sign", "signbit", "sin", "sinc", "sinh", "special", "sqrt", "square", "squeeze", "state", "std", "stop_gradient",
+    "subtract", "sum", "tan", "tanh", "testing", "transpose", "true_divide", "trunc", "var", "where",
 ]  # fmt: skip

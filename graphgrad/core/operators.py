@@ -173,21 +173,57 @@ class Operators:
         """The last two axes swapped."""
         return _bound["matrix_transpose"](self)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def sum(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
         """See `graphgrad.sum`."""
-        return _bound["sum"](self, axis, keepdims)
+        return _bound["sum"](self, axis, dtype, **options)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def prod(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+        """See `graphgrad.prod`."""
+        return _bound["prod"](self, axis, dtype, **options)
+
+    def mean(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
         """See `graphgrad.mean`."""
-        return _bound["mean"](self, axis, keepdims)
+        return _bound["mean"](self, axis, dtype, **options)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def var(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+        """See `graphgrad.var`."""
+        return _bound["var"](self, axis, dtype, **options)
+
+    def std(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+        """See `graphgrad.std`."""
+        return _bound["std"](self, axis, dtype, **options)
+
+    def cumsum(self, axis: Any = None, dtype: Any = None) -> Node:
+        """See `graphgrad.cumsum`."""
+        return _bound["cumsum"](self, axis, dtype)
+
+    def cumprod(self, axis: Any = None, dtype: Any = None) -> Node:
+        """See `graphgrad.cumprod`."""
+        return _bound["cumprod"](self, axis, dtype)
+
+    def max(self, axis: Any = None, **options: Any) -> Node:
         """See `graphgrad.max`."""
-        return _bound["max"](self, axis, keepdims)
+        return _bound["max"](self, axis, **options)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def min(self, axis: Any = None, **options: Any) -> Node:
         """See `graphgrad.min`."""
-        return _bound["min"](self, axis, keepdims)
+        return _bound["min"](self, axis, **options)
+
+    def any(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.any`."""
+        return _bound["any"](self, axis, **options)
+
+    def all(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.all`."""
+        return _bound["all"](self, axis, **options)
+
+    def argmax(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.argmax`."""
+        return _bound["argmax"](self, axis, **options)
+
+    def argmin(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.argmin`."""
+        return _bound["argmin"](self, axis, **options)
 
     def clip(self, min: Any = None, max: Any = None) -> Node:
         """See `graphgrad.clip`."""
