@@ -232,6 +232,7 @@ def _coefficient(term: int) -> float:
     high=2,
     noun="waves",
     flops=25,
+    promote=lambda values: promoting(np.multiply)((values[0], np.pi))[:1],
 )
 def sinc(x: Operand) -> None:
     """sin(pi x) / (pi x), element by element, and 1 at 0.   d/dx = (cos(pi x) - sinc(x)) / x, and 0 at 0

@@ -116,11 +116,33 @@ def _along_rows(x: np.ndarray, shape: Any, offset: int) -> np.ndarray:
     return wide
 
 
+def _logcumsumexp(x: np.ndarray, axis: int | None = None) -> np.ndarray:
+    return np.log(np.cumsum(np.exp(x), axis))
+
+
+def _recurrence(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+    """y[k] is the sum of b[j] times all a between j and k: a triangular matrix for each row."""
+    steps = a.shape[axis]
+    factors, summands = np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1)
+    weights = np.zeros((*factors.shape, steps))
+    for k in range(steps):
+        for j in range(k + 1):
+            weights[..., k, j] = np.prod(factors[..., j + 1 : k + 1], axis=-1)
+    return np.moveaxis(np.einsum("...kj,...j->...k", weights, summands), -1, axis)
+
+
+def _order_statistic(x: np.ndarray, axis: int, fraction: float, side: str) -> np.ndarray:
+    return np.asarray(np.quantile(x, np.float64(fraction), axis, method=side))
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
     "stop_gradient": lambda x: x,
     "place": _place,
+    "logcumsumexp": _logcumsumexp,
+    "recurrence": _recurrence,
+    "order_statistic": _order_statistic,
     "update": _update,
     "index": _index,
     "stack": lambda *arrays, axis=0: np.moveaxis(np.array(arrays), 0, axis),
