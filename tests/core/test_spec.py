@@ -58,3 +58,11 @@ def test_spec_counts_elements_and_bytes():
     assert (spec.ndim, spec.size, spec.nbytes) == (2, as_size("batch") * 3, as_size("batch") * 12)
     assert str(spec) == "float32 (batch, 3)"
     assert str(Spec((2,), np.dtype(bool))) == "bool (2,)"
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e5m2", "int4"])
+def test_dtypes_of_other_packages_are_refused(name):
+    """Some of them call themselves floats; NumPy's functions do not know them."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    with pytest.raises(gg.DTypeError, match=f"{name} is not supported"):
+        gg.input("x", (2,), getattr(ml_dtypes, name))
