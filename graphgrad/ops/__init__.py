@@ -16,6 +16,9 @@ from graphgrad.ops import (
     projection,
     reduce,
     scatter,
+    segment,
+    sort,
+    take,
     update,
 )
 
@@ -35,5 +38,8 @@ __all__ = [
     "projection",
     "reduce",
     "scatter",
+    "segment",
+    "sort",
+    "take",
     "update",
 ]

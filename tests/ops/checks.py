@@ -124,6 +124,22 @@ def _is_last(*arrays: np.ndarray, shape: Any, index: Any) -> np.ndarray:
     )
 
 
+def _argsorted(x: np.ndarray, axis: Any = -1, descending: bool = False) -> np.ndarray:
+    """By Python's own sort, which is stable."""
+    rows = np.moveaxis(x, axis, -1)
+    flat = [
+        sorted(range(len(row)), key=lambda at, row=row: -row[at] if descending else row[at])
+        for row in rows.reshape(-1, rows.shape[-1] or 1).tolist()
+    ]
+    return np.moveaxis(np.array(flat, int).reshape(rows.shape), -1, axis)
+
+
+def _sorted(x: np.ndarray, axis: Any = -1, descending: bool = False) -> np.ndarray:
+    rows = np.moveaxis(x, axis, -1)
+    flat = [sorted(row, reverse=descending) for row in rows.reshape(-1, rows.shape[-1] or 1).tolist()]
+    return np.moveaxis(np.array(flat, x.dtype).reshape(rows.shape), -1, axis)
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
@@ -140,6 +156,15 @@ PLAIN: dict[str, Callable[..., Any]] = {
         np.ones(shape), v, *arrays, index=index
     ),
     "is_last": _is_last,
+    "sort": _sorted,
+    "argpartition": lambda x, kth, axis=-1: _argsorted(x, axis),  # of samples in which kth settles it all
+    "argsort": _argsorted,
+    "bounded": np.vectorize(
+        lambda x, size, mode: x % size if mode == "wrap" else sorted((0, x, size - 1))[1], otypes=[int]
+    ),
+    "one_hot": lambda x, num_classes, dtype="float32": np.array(
+        [[number % num_classes == at for at in range(num_classes)] for number in x.ravel().tolist()], dtype
+    ).reshape(*x.shape, num_classes),
     "concatenate": lambda *arrays, axis=0: np.moveaxis(
         np.array([row for a in arrays for row in np.moveaxis(a, axis, 0)]), 0, axis
     ),
