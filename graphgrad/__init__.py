@@ -41,7 +41,7 @@ from graphgrad.ops.arithmetic import (
     square,
     subtract,
 )
-from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
+from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, select, where
 from graphgrad.ops.contract import matmul
 from graphgrad.ops.convert import cast, stop_gradient
 from graphgrad.ops.create import (
@@ -106,9 +106,12 @@ from graphgrad.ops.repeat import repeat, tile
 from graphgrad.ops.rounding import ceil, floor, rint, round, trunc
 from graphgrad.ops.scan import cumprod, cumsum
 from graphgrad.ops.search import all, any, argmax, argmin, count_nonzero
+from graphgrad.ops.segment import one_hot, segment_sum
 from graphgrad.ops.signs import copysign, fabs, heaviside, ldexp, positive
+from graphgrad.ops.sort import argpartition, argsort, partition, searchsorted, sort, topk
 from graphgrad.ops.split import array_split, dsplit, hsplit, split, unstack, vsplit
 from graphgrad.ops.statistics import average, corrcoef, cov, diff, ptp, std, var
+from graphgrad.ops.take import put_along_axis, take, take_along_axis
 from graphgrad.ops.trigonometry import (
     arccos,
     arcsin,
@@ -189,24 +192,25 @@ __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
     "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
     "abs", "absolute", "acos", "acosh", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin",
-    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "around", "array_split", "asin", "asinh", "at",
-    "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays",
-    "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile", "concat", "concatenate", "const",
-    "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod", "cumsum", "deg2rad", "degrees", "diag",
-    "diagonal", "diff", "divide", "divmod", "draw", "dsplit", "dstack", "equal", "exp", "exp2", "expand_dims",
-    "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin",
-    "fmod", "full", "full_like", "grad", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot",
-    "identity", "init", "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "ldexp",
-    "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p", "log2", "log10", "logaddexp",
-    "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis",
-    "multiply", "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
-    "negative", "nn", "not_equal", "ones", "ones_like", "pad", "param", "percentile", "permute_dims", "positive",
-    "pow", "power", "prod", "ptp", "quantile", "rad2deg", "radians", "ravel", "reciprocal", "remainder", "repeat",
-    "reshape", "right_shift", "rint", "rng", "roll", "rollaxis", "rot90", "round", "run_time_size", "scope",
-    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "special", "split", "sqrt", "square", "squeeze", "stack",
-    "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "tan", "tanh", "testing", "tile", "trace",
-    "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vsplit", "vstack", "where", "zeros",
-    "zeros_like",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "around", "array_split",
+    "asin", "asinh", "at", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile",
+    "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod",
+    "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod", "draw", "dsplit", "dstack",
+    "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "grad", "greater", "greater_equal",
+    "heaviside", "hsplit", "hstack", "hypot", "identity", "init", "input", "invert", "isfinite", "isinf", "isnan",
+    "isneginf", "isposinf", "jvp", "ldexp", "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p",
+    "log2", "log10", "logaddexp", "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min",
+    "minimum", "mod", "moveaxis", "multiply", "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod",
+    "nanstd", "nansum", "nanvar", "negative", "nn", "not_equal", "one_hot", "ones", "ones_like", "pad", "param",
+    "partition", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp", "put_along_axis",
+    "quantile", "rad2deg", "radians", "ravel", "reciprocal", "remainder", "repeat", "reshape", "right_shift", "rint",
+    "rng", "roll", "rollaxis", "rot90", "round", "run_time_size", "scope", "searchsorted", "segment_sum", "select",
+    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "special", "split", "sqrt", "square", "squeeze",
+    "stack", "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
+    "testing", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var",
+    "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -265,6 +265,22 @@ class Operators:
         """See `graphgrad.cast`."""
         return _bound["cast"](self, dtype)
 
+    def take(self, indices: Any, axis: Any = None, mode: str = "raise") -> Node:
+        """See `graphgrad.take`."""
+        return _bound["take"](self, indices, axis, mode)
+
+    def argsort(self, axis: Any = -1, kind: Any = None) -> Node:
+        """See `graphgrad.argsort`."""
+        return _bound["argsort"](self, axis, kind)
+
+    def argpartition(self, kth: Any, axis: Any = -1) -> Node:
+        """See `graphgrad.argpartition`."""
+        return _bound["argpartition"](self, kth, axis)
+
+    def searchsorted(self, v: Any, side: str = "left") -> Node:
+        """See `graphgrad.searchsorted`."""
+        return _bound["searchsorted"](self, v, side)
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Node:
         return _bound["array_ufunc"](ufunc, method, inputs, kwargs)
 

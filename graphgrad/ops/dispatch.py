@@ -37,8 +37,10 @@ from graphgrad.ops import (
     scan,
     search,
     signs,
+    sort,
     split,
     statistics,
+    take,
     trigonometry,
     turn,
 )
@@ -126,6 +128,14 @@ _UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
 
 _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.where: compare.where,
+    np.select: compare.select,
+    np.take: take.take,
+    np.take_along_axis: take.take_along_axis,
+    np.sort: sort.sort,
+    np.argsort: sort.argsort,
+    np.partition: sort.partition,
+    np.argpartition: sort.argpartition,
+    np.searchsorted: sort.searchsorted,
     np.sum: reduce.sum,
     np.mean: reduce.mean,
     np.max: reduce.max,
@@ -217,6 +227,22 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
+_BY_VALUE = "its shape would depend on values, which are known only when the model runs"
+_REFUSED: dict[Callable[..., Any], tuple[str, str]] = {
+    np.nonzero: (_BY_VALUE, "gg.where(condition, x, y), or an index that is known"),
+    np.flatnonzero: (_BY_VALUE, "gg.where(condition, x, y), or an index that is known"),
+    np.argwhere: (_BY_VALUE, "gg.where(condition, x, y), or an index that is known"),
+    np.extract: (_BY_VALUE, "gg.where(condition, x, 0)"),
+    np.compress: (_BY_VALUE, "gg.where(condition, x, 0), or x[mask] with a constant mask"),
+    np.unique: (_BY_VALUE, "gg.sort(x), whose equal elements stand together"),
+    np.put_along_axis: ("a node cannot be written to", "y = gg.put_along_axis(node, indices, values, axis)"),
+    np.put: ("a node cannot be written to", "y = gg.at(node, i).set(v)"),
+    np.place: ("a node cannot be written to", "y = gg.where(mask, v, node)"),
+    np.putmask: ("a node cannot be written to", "y = gg.where(mask, v, node)"),
+}
+"""What cannot be a node, with the reason and what to do instead."""
+
+
 def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if "out" in kwargs:
         raise NodeUseError(
@@ -234,6 +260,9 @@ def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: 
 
 def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     build = _FUNCTIONS.get(function)
+    if function in _REFUSED:
+        reason, hint = _REFUSED[function]
+        raise UnsupportedError(f"np.{function.__name__} of a node is not supported: {reason}", hint=hint)
     if build is None:
         raise UnsupportedError(
             f"np.{function.__name__} of a node is not supported",
