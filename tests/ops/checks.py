@@ -495,3 +495,19 @@ def check_emitted(op: Op, build: Build, sample: Sample, level: str) -> None:
         assert_same(np.asarray(found), made.value(made.node)[0], what=f"{op.name}, {level}", **tolerance)
         for leaf, wanted in zip(made.float_leaves, expected, strict=True):
             assert_same(grads[leaf.name], wanted, what=f"gradient of {op.name}, {level}", **tolerance)
+
+
+def check_emitted_layouts(op: Op, build: Build, sample: Sample) -> None:
+    """The compiled module takes strided, reversed and Fortran-ordered arrays, and its gradients are the same."""
+    made = make(build, sample)
+    wrt = made.float_leaves if made.node.dtype.kind == "f" and made.float_leaves else None
+    model = gg.compile(made.node, inputs=list(made.leaves), wrt=wrt)
+    extra = {"cotangent": np.ones(made.node.shape, made.node.dtype)} if wrt and made.node.shape else {}
+
+    def run(layout: Callable[[np.ndarray], np.ndarray]) -> Any:
+        values = {leaf.name: layout(array) for leaf, array in zip(made.leaves, made.arrays, strict=True)}
+        return model(**values, **{name: layout(array) for name, array in extra.items()})
+
+    expected = run(np.array)
+    for layout in (_fortran, _strided, _reversed):
+        assert_same(run(layout), expected, 1e-12, 1e-14, f"{op.name}, compiled, of {layout.__name__}")
