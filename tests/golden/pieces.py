@@ -1,12 +1,12 @@
 """pieces: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 1d75527e00b0. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 8f0990623020. Needs NumPy only.
 
     total_average, grads = forward_and_backward(series, smooth)
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 
-Memory beyond the arguments: 10 * ((time + 1) // 2) + 50 * time + 886 B in a thread's first call, 8 * time +
+Memory beyond the arguments: 10 * ((time + 1) // 2) + 26 * time + 862 B in a thread's first call, 8 * time +
 16 B of it results, and the rest is kept for its next.
 """
 
@@ -25,13 +25,10 @@ class Workspace:
     """What a call computes into, for one time: a thread makes it once, and keeps it for its next call."""
 
     def __init__(self, time):
-        self.change = np.empty((time - 1, 2), np.float32)         # change, then d_part_2
+        self.change = np.empty((time - 1, 2), np.float32)  # change, then d_part_2
         # both, then filled, d_filled_converted, d_filled, ...
         self.both = np.empty(((time + 1) // 2 + time - 1, 2), np.float32)
         self.same = np.empty(((time + 1) // 2 + time - 1, 2), np.bool_)  # same
-        self.d_series_placed = np.empty((time, 2), np.float32)    # d_series_placed, then d_series_total
-        self.d_series_placed_2 = np.empty((time, 2), np.float32)  # d_series_placed_2
-        self.d_series_placed_3 = np.empty((time, 2), np.float32)  # d_series_placed_3
 
 
 class _Pool(threading.local):
@@ -92,14 +89,12 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_product = d_total / 100                                    # mean:      each element's share, G / n
     d_part_4_product = d_product * table                         # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
-    d_smooth_placed = np.zeros((3,), np.float32)                 # index:     flows back into its place
-    d_smooth_placed[2] = d_part_4
     d_part_product = d_total * largest                           # multiply:  G x
     d_largest_product = d_total * part                           # multiply:  G y
     d_part = np.sum(d_part_product, axis=0)                      # multiply:  part was broadcast over 1
-    d_smooth_placed_2 = np.zeros((3,), np.float32)               # index:     flows back into its place
-    d_smooth_placed_2[:2] = d_part
-    d_smooth = d_smooth_placed + d_smooth_placed_2               # sum:       smooth is used more than once
+    d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
+    d_smooth[2] = d_part_4
+    d_smooth[:2] = d_part
     same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
     d_largest = np.broadcast_to(d_largest_product, (1, 2))       # spread:    written out as largest
     d_filled_converted = work.both                               # max:       G where x won, ties share
@@ -111,19 +106,11 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_series_placed = work.d_series_placed                       # index:     flows back into its place
-    d_series_placed.fill(0)
-    d_series_placed[::2] = d_part_3
     d_part_2 = np.negative(d_change, out=work.change)            # subtract:  -G
-    d_series_placed_2 = work.d_series_placed_2                   # index:     flows back into its place
-    d_series_placed_2.fill(0)
-    d_series_placed_2[1:] = d_change
-    d_series_placed_3 = work.d_series_placed_3                   # index:     flows back into its place
-    d_series_placed_3.fill(0)
-    d_series_placed_3[:-1] = d_part_2
-    # sum:       series is used more than once
-    d_series_total = np.add(d_series_placed, d_series_placed_3, out=d_series_placed)
-    d_series = d_series_total + d_series_placed_2
+    d_series = np.zeros((time, 2), np.float32)                   # sum:       series is used more than once
+    d_series[::2] = d_part_3
+    d_series[:-1] += d_part_2
+    d_series[1:] += d_change
     _give_back(work, time)
     return total_average, {"smooth": d_smooth, "series": d_series}
 
@@ -157,14 +144,12 @@ def backward(residuals, cotangent=1.0):
     d_product = d_total / 100                               # mean:      each element's share, G / n
     d_part_4_product = d_product * table                    # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                     # multiply:  part_4 was broadcast over 100
-    d_smooth_placed = np.zeros((3,), np.float32)            # index:     flows back into its place
-    d_smooth_placed[2] = d_part_4
     d_part_product = d_total * largest                      # multiply:  G x
     d_largest_product = d_total * part                      # multiply:  G y
     d_part = np.sum(d_part_product, axis=0)                 # multiply:  part was broadcast over 1
-    d_smooth_placed_2 = np.zeros((3,), np.float32)          # index:     flows back into its place
-    d_smooth_placed_2[:2] = d_part
-    d_smooth = d_smooth_placed + d_smooth_placed_2          # sum:       smooth is used more than once
+    d_smooth = np.zeros((3,), np.float32)                   # sum:       smooth is used more than once
+    d_smooth[2] = d_part_4
+    d_smooth[:2] = d_part
     same = np.equal(filled, largest, out=work.same)         # max:       G where x won, ties share
     d_largest = np.broadcast_to(d_largest_product, (1, 2))  # spread:    written out as largest
     d_filled_converted = work.both                          # max:       G where x won, ties share
@@ -176,19 +161,11 @@ def backward(residuals, cotangent=1.0):
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                            # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_series_placed = work.d_series_placed                  # index:     flows back into its place
-    d_series_placed.fill(0)
-    d_series_placed[::2] = d_part_3
     d_part_2 = np.negative(d_change, out=work.change)       # subtract:  -G
-    d_series_placed_2 = work.d_series_placed_2              # index:     flows back into its place
-    d_series_placed_2.fill(0)
-    d_series_placed_2[1:] = d_change
-    d_series_placed_3 = work.d_series_placed_3              # index:     flows back into its place
-    d_series_placed_3.fill(0)
-    d_series_placed_3[:-1] = d_part_2
-    # sum:       series is used more than once
-    d_series_total = np.add(d_series_placed, d_series_placed_3, out=d_series_placed)
-    d_series = d_series_total + d_series_placed_2
+    d_series = np.zeros((time, 2), np.float32)              # sum:       series is used more than once
+    d_series[::2] = d_part_3
+    d_series[:-1] += d_part_2
+    d_series[1:] += d_change
     _give_back(work, time)
     return {"smooth": d_smooth, "series": d_series}
 

@@ -112,11 +112,18 @@ def _along_rows(x: np.ndarray, shape: Any, offset: int) -> np.ndarray:
     return wide
 
 
+def _place_sum(*parts: np.ndarray, shape: Any, indices: Any) -> np.ndarray:
+    return sum(
+        (_place(part, shape, index) for part, index in zip(parts, indices, strict=True)), np.zeros(shape)
+    )
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
     "stop_gradient": lambda x: x,
     "place": _place,
+    "place_sum": _place_sum,
     "update": _update,
     "index": _index,
     "stack": lambda *arrays, axis=0: np.moveaxis(np.array(arrays), 0, axis),
