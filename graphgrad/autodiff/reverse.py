@@ -20,7 +20,7 @@ from graphgrad.core.provenance import recording
 from graphgrad.core.spec import Shape, broadcast
 from graphgrad.core.traverse import depending_on, toposort
 from graphgrad.ops.arithmetic import add
-from graphgrad.ops.leaf import const
+from graphgrad.ops.create import zeros_like
 from graphgrad.ops.movement import broadcast_to, sum_to
 from graphgrad.ops.places import put_together
 from graphgrad.ops.projection import PROJECTION
@@ -184,11 +184,6 @@ def _check_term(node: Node, part: Node, term: Node, shape: Shape) -> None:
         )
 
 
-def zeros_like(node: Node) -> Node:
-    """Zeros of a node's shape and dtype."""
-    return broadcast_to(const(0, node.dtype), node.shape)
-
-
 def check_differentiable(node: Node, what: str) -> None:
     """Raise if a node cannot be differentiated, or differentiated by."""
     if not isinstance(node, Node):
@@ -239,5 +234,4 @@ __all__ = [
     "check_differentiable",
     "fill_in",
     "pull_back",
-    "zeros_like",
 ]
