@@ -15,11 +15,12 @@ from tests.oracles.onnx_adapter import FAMILIES, OUTSIDE, ROWS, Case, load_cases
 
 pytestmark = pytest.mark.slow
 
-PASSING = 0
+PASSING = 302
 """How many cases with floats must pass; and with those of integers and booleans:"""
-PASSING_IN_ALL = 0
+PASSING_IN_ALL = 404
 
 REFUSED = {
+    "test_reduce_log_sum_exp_empty_set": "NumPy has no largest of nothing, to shift by",
     "test_reduce_max_empty_set": "NumPy has no largest of nothing",
     "test_reduce_max_empty_set_bool": "NumPy has no largest of nothing",
     "test_reduce_min_empty_set": "NumPy has no smallest of nothing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from graphgrad.autodiff.reverse import check_differentiable, is_float, zeros_like
+from graphgrad.autodiff.reverse import check_differentiable, is_float
 from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError, VerificationError
 from graphgrad.core.node import Node
 from graphgrad.core.op import NotDifferentiable
@@ -13,6 +13,7 @@ from graphgrad.core.provenance import recording
 from graphgrad.core.spec import broadcast
 from graphgrad.core.traverse import toposort
 from graphgrad.ops.arithmetic import add
+from graphgrad.ops.create import zeros_like
 from graphgrad.ops.movement import broadcast_to
 from graphgrad.ops.projection import PROJECTION, results
 

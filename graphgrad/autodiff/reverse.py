@@ -20,8 +20,9 @@ from graphgrad.core.provenance import recording
 from graphgrad.core.spec import Shape, broadcast
 from graphgrad.core.traverse import depending_on, toposort
 from graphgrad.ops.arithmetic import add
-from graphgrad.ops.leaf import const
+from graphgrad.ops.create import zeros_like
 from graphgrad.ops.movement import broadcast_to, sum_to
+from graphgrad.ops.places import put_together
 from graphgrad.ops.projection import PROJECTION
 
 
@@ -59,19 +60,17 @@ class _Marks:
 class _Pending:
     """Contributions to a node's cotangent, by the shape they are broadcast to before they are summed."""
 
-    by_shape: dict[Shape, Node] = field(default_factory=dict)
+    by_shape: dict[Shape, list[Node]] = field(default_factory=dict)
 
-    def add(self, g: Node, shape: Shape, owner: Node, marks: _Marks) -> None:
-        earlier = self.by_shape.get(shape)
-        if earlier is not None:
-            g = marks.new(add(earlier, g), Origin("accumulate", owner))
-        self.by_shape[shape] = g
+    def add(self, g: Node, shape: Shape) -> None:
+        self.by_shape.setdefault(shape, []).append(g)
 
     def settle(self, owner: Node, marks: _Marks) -> Node:
         """The cotangent, broadcastable to the owner's shape."""
         shape = owner.shape
         total: Node | None = None
-        for wide, g in self.by_shape.items():
+        for wide, parts in self.by_shape.items():
+            g = _sum(parts, owner, marks)
             if wide != shape:
                 full = marks.new(broadcast_to(g, wide), Origin("spread", owner))
                 g = marks.new(sum_to(full, shape), Origin("unbroadcast", owner))
@@ -79,6 +78,18 @@ class _Pending:
         if total is None:
             raise VerificationError(f"no cotangent arrived at {owner.describe()}")
         return total
+
+
+def _sum(parts: Sequence[Node], owner: Node, marks: _Marks) -> Node:
+    """Contributions added up. Those that came through slices of one array are put together in one, not in one each."""
+    places = [part for part in parts if part.op.name == "place"]
+    if len(places) > 1:
+        whole = marks.new(put_together(places), Origin("accumulate", owner))
+        parts = [whole, *(part for part in parts if part.op.name != "place")]
+    total = parts[0]
+    for part in parts[1:]:
+        total = marks.new(add(total, part), Origin("accumulate", owner))
+    return total
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def pull_back(seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> Pullback:
     guards.start(seeds)
 
     def give(node: Node, g: Node, shape: Shape) -> None:
-        pending.setdefault(node, _Pending()).add(g, shape, node, marks)
+        pending.setdefault(node, _Pending()).add(g, shape)
 
     with recording("off"):
         for output, seed in seeds.items():
@@ -173,11 +184,6 @@ def _check_term(node: Node, part: Node, term: Node, shape: Shape) -> None:
         )
 
 
-def zeros_like(node: Node) -> Node:
-    """Zeros of a node's shape and dtype."""
-    return broadcast_to(const(0, node.dtype), node.shape)
-
-
 def check_differentiable(node: Node, what: str) -> None:
     """Raise if a node cannot be differentiated, or differentiated by."""
     if not isinstance(node, Node):
@@ -228,5 +234,4 @@ __all__ = [
     "check_differentiable",
     "fill_in",
     "pull_back",
-    "zeros_like",
 ]

@@ -232,7 +232,7 @@ def percentile(
 
 
 @composite
-def median(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
+def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """The middle element over one axis, several, or all, or the mean of the two; nan if there is one.
 
     The gradient goes to the middle element or half of it to either; equal elements share evenly. Of integers it is a

@@ -1,12 +1,12 @@
 """pieces: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 1d75527e00b0. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 8f0990623020. Needs NumPy only.
 
     total_average, grads = forward_and_backward(series, smooth)
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 
-Memory beyond the arguments: 10 * ((time + 1) // 2) + 50 * time + 886 B in a thread's first call, 8 * time +
+Memory beyond the arguments: 10 * ((time + 1) // 2) + 26 * time + 862 B in a thread's first call, 8 * time +
 16 B of it results, and the rest is kept for its next.
 """
 
@@ -25,13 +25,10 @@ class Workspace:
     """What a call computes into, for one time. A thread keeps it for its next call."""
 
     def __init__(self, time):
-        self.change = np.empty((time - 1, 2), np.float32)         # change, then d_part_2
-        # both, then filled, d_filled_converted, d_filled, ...
+        self.change = np.empty((time - 1, 2), np.float32)  # change, then d_part_2
+        # both, then filled_2, d_filled_2_converted, ...
         self.both = np.empty(((time + 1) // 2 + time - 1, 2), np.float32)
         self.same = np.empty(((time + 1) // 2 + time - 1, 2), np.bool_)  # same
-        self.d_series_placed = np.empty((time, 2), np.float32)    # d_series_placed, then d_series_total
-        self.d_series_placed_2 = np.empty((time, 2), np.float32)  # d_series_placed_2
-        self.d_series_placed_3 = np.empty((time, 2), np.float32)  # d_series_placed_3
 
 
 class _Pool(threading.local):
@@ -77,10 +74,10 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     high = series[1:]                                            # series[1:]                     models.py:76
     change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
     both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
-    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
-    filled = both
-    filled[0] = spread
-    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
+    filled = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
+    filled_2 = both
+    filled_2[0] = filled
+    largest = np.max(filled_2, axis=0, keepdims=True)            # gg.max(filled, axis=0, kee...  models.py:80
     part = smooth[:2]                                            # smooth[:2]                     models.py:80
     weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
     total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
@@ -92,38 +89,29 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_product = d_total / 100                                    # mean:      each element's share, G / n
     d_part_4_product = d_product * table                         # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
-    d_smooth_placed = np.zeros((3,), np.float32)                 # index:     flows back into its place
-    d_smooth_placed[2] = d_part_4
     d_part_product = d_total * largest                           # multiply:  G x
     d_largest_product = d_total * part                           # multiply:  G y
     d_part = np.sum(d_part_product, axis=0)                      # multiply:  part was broadcast over 1
-    d_smooth_placed_2 = np.zeros((3,), np.float32)               # index:     flows back into its place
-    d_smooth_placed_2[:2] = d_part
-    d_smooth = d_smooth_placed + d_smooth_placed_2               # sum:       smooth is used more than once
-    same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
+    d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
+    d_smooth[2] = d_part_4
+    d_smooth[:2] = d_part
+    same = np.equal(filled_2, largest, out=work.same)            # max:       G where x won, ties share
     d_largest = np.broadcast_to(d_largest_product, (1, 2))       # spread:    written out as largest
-    d_filled_converted = work.both                               # max:       G where x won, ties share
-    np.copyto(d_filled_converted, same, casting="unsafe")
-    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
-    d_filled = _keep(same, d_largest / d_filled_total, out=work.both)
+    d_filled_2_converted = work.both                             # max:       G where x won, ties share
+    np.copyto(d_filled_2_converted, same, casting="unsafe")
+    # max:       G where x won, ties share
+    d_filled_2_total = np.sum(d_filled_2_converted, axis=0, keepdims=True)
+    d_filled_2 = _keep(same, d_largest / d_filled_2_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
-    d_both = d_filled
+    d_both = d_filled_2
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_series_placed = work.d_series_placed                       # index:     flows back into its place
-    d_series_placed.fill(0)
-    d_series_placed[::2] = d_part_3
     d_part_2 = np.negative(d_change, out=work.change)            # subtract:  -G
-    d_series_placed_2 = work.d_series_placed_2                   # index:     flows back into its place
-    d_series_placed_2.fill(0)
-    d_series_placed_2[1:] = d_change
-    d_series_placed_3 = work.d_series_placed_3                   # index:     flows back into its place
-    d_series_placed_3.fill(0)
-    d_series_placed_3[:-1] = d_part_2
-    # sum:       series is used more than once
-    d_series_total = np.add(d_series_placed, d_series_placed_3, out=d_series_placed)
-    d_series = d_series_total + d_series_placed_2
+    d_series = np.zeros((time, 2), np.float32)                   # sum:       series is used more than once
+    d_series[::2] = d_part_3
+    d_series[:-1] += d_part_2
+    d_series[1:] += d_change
     _give_back(work, time)
     return total_average, {"smooth": d_smooth, "series": d_series}
 
@@ -135,10 +123,10 @@ def forward(series, smooth):
     high = series[1:]                                            # series[1:]                     models.py:76
     change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
     both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
-    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
-    filled = np.array(both)
-    filled[0] = spread
-    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
+    filled = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
+    filled_2 = np.array(both)
+    filled_2[0] = filled
+    largest = np.max(filled_2, axis=0, keepdims=True)            # gg.max(filled, axis=0, kee...  models.py:80
     part = smooth[:2]                                            # smooth[:2]                     models.py:80
     weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
     total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
@@ -146,67 +134,58 @@ def forward(series, smooth):
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
     total_average = total + average                              # gg.sum(weighted) + gg.mean...  models.py:82
     _give_back(work, time)
-    return total_average, (filled, largest, part, time)
+    return total_average, (filled_2, largest, part, time)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total_average by each of smooth, series."""
-    filled, largest, part, time = residuals
+    filled_2, largest, part, time = residuals
     d_total = np.float32(cotangent)                         # seed:      d total_average / d total_average
     work = _borrow(time)
     d_product = d_total / 100                               # mean:      each element's share, G / n
     d_part_4_product = d_product * table                    # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                     # multiply:  part_4 was broadcast over 100
-    d_smooth_placed = np.zeros((3,), np.float32)            # index:     flows back into its place
-    d_smooth_placed[2] = d_part_4
     d_part_product = d_total * largest                      # multiply:  G x
     d_largest_product = d_total * part                      # multiply:  G y
     d_part = np.sum(d_part_product, axis=0)                 # multiply:  part was broadcast over 1
-    d_smooth_placed_2 = np.zeros((3,), np.float32)          # index:     flows back into its place
-    d_smooth_placed_2[:2] = d_part
-    d_smooth = d_smooth_placed + d_smooth_placed_2          # sum:       smooth is used more than once
-    same = np.equal(filled, largest, out=work.same)         # max:       G where x won, ties share
+    d_smooth = np.zeros((3,), np.float32)                   # sum:       smooth is used more than once
+    d_smooth[2] = d_part_4
+    d_smooth[:2] = d_part
+    same = np.equal(filled_2, largest, out=work.same)       # max:       G where x won, ties share
     d_largest = np.broadcast_to(d_largest_product, (1, 2))  # spread:    written out as largest
-    d_filled_converted = work.both                          # max:       G where x won, ties share
-    np.copyto(d_filled_converted, same, casting="unsafe")
-    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
-    d_filled = _keep(same, d_largest / d_filled_total, out=work.both)
+    d_filled_2_converted = work.both                        # max:       G where x won, ties share
+    np.copyto(d_filled_2_converted, same, casting="unsafe")
+    # max:       G where x won, ties share
+    d_filled_2_total = np.sum(d_filled_2_converted, axis=0, keepdims=True)
+    d_filled_2 = _keep(same, d_largest / d_filled_2_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))    # update:    G elsewhere
-    d_both = d_filled
+    d_both = d_filled_2
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                            # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_series_placed = work.d_series_placed                  # index:     flows back into its place
-    d_series_placed.fill(0)
-    d_series_placed[::2] = d_part_3
     d_part_2 = np.negative(d_change, out=work.change)       # subtract:  -G
-    d_series_placed_2 = work.d_series_placed_2              # index:     flows back into its place
-    d_series_placed_2.fill(0)
-    d_series_placed_2[1:] = d_change
-    d_series_placed_3 = work.d_series_placed_3              # index:     flows back into its place
-    d_series_placed_3.fill(0)
-    d_series_placed_3[:-1] = d_part_2
-    # sum:       series is used more than once
-    d_series_total = np.add(d_series_placed, d_series_placed_3, out=d_series_placed)
-    d_series = d_series_total + d_series_placed_2
+    d_series = np.zeros((time, 2), np.float32)              # sum:       series is used more than once
+    d_series[::2] = d_part_3
+    d_series[:-1] += d_part_2
+    d_series[1:] += d_change
     _give_back(work, time)
     return {"smooth": d_smooth, "series": d_series}
 
 
 def _reference(series, smooth):
     """The model as it was written, which selfcheck compares with."""
-    high = series[1:]                                # series[1:]                                 models.py:76
-    change = high - series[:-1]                      # high - low                                 models.py:77
-    both = np.concatenate([change, series[::2]])     # gg.concatenate([change, series[::2]], ...  models.py:78
-    spread = np.broadcast_to(np.float32(1), (2,))    # gg.at(both, 0).set(1.0)                    models.py:79
-    filled = np.array(both)
-    filled[0] = spread
-    largest = np.max(filled, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)      models.py:80
-    weighted = largest * smooth[:2]                  # gg.max(filled, axis=0, keepdims=True) ...  models.py:80
-    total = np.sum(weighted)                         # gg.sum(weighted)                           models.py:82
-    product = table * smooth[2]                      # table * smooth[2]                          models.py:82
-    average = np.mean(product)                       # gg.mean(table * smooth[2])                 models.py:82
-    total_average = total + average                  # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
+    high = series[1:]                                  # series[1:]                               models.py:76
+    change = high - series[:-1]                        # high - low                               models.py:77
+    both = np.concatenate([change, series[::2]])       # gg.concatenate([change, series[::2]]...  models.py:78
+    filled = np.broadcast_to(np.float32(1), (2,))      # gg.at(both, 0).set(1.0)                  models.py:79
+    filled_2 = np.array(both)
+    filled_2[0] = filled
+    largest = np.max(filled_2, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)    models.py:80
+    weighted = largest * smooth[:2]                    # gg.max(filled, axis=0, keepdims=True...  models.py:80
+    total = np.sum(weighted)                           # gg.sum(weighted)                         models.py:82
+    product = table * smooth[2]                        # table * smooth[2]                        models.py:82
+    average = np.mean(product)                         # gg.mean(table * smooth[2])               models.py:82
+    total_average = total + average                    # gg.sum(weighted) + gg.mean(table * s...  models.py:82
     return total_average
 
 

@@ -192,6 +192,12 @@ def _sorted(x: np.ndarray, axis: Any = -1, descending: bool = False) -> np.ndarr
     return np.moveaxis(np.array(flat, x.dtype).reshape(rows.shape), -1, axis)
 
 
+def _place_sum(*parts: np.ndarray, shape: Any, indices: Any) -> np.ndarray:
+    return sum(
+        (_place(part, shape, index) for part, index in zip(parts, indices, strict=True)), np.zeros(shape)
+    )
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
@@ -200,6 +206,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "logcumsumexp": _logcumsumexp,
     "recurrence": _recurrence,
     "order_statistic": _order_statistic,
+    "place_sum": _place_sum,
     "update": _update,
     "index": _index,
     "stack": lambda *arrays, axis=0: np.moveaxis(np.array(arrays), 0, axis),

@@ -179,7 +179,8 @@ def _cumulative(name: str, start: int) -> Row:
         turned = gg.flip(x, at) if reverse else x
         if exclusive:
             size = x.shape[at]
-            first = gg.full_like(gg.take(turned, [0], axis=at), start)
+            one = tuple(1 if own == at % x.ndim else size for own, size in enumerate(x.shape))
+            first = gg.full_like(x, start, shape=one)
             rest = gg.split(turned, [size - 1], axis=at)[0]
             turned = gg.concatenate([first, rest], axis=at)
         found = gg.cast(getattr(gg, name)(turned, axis=at), x.dtype)
