@@ -132,7 +132,7 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
             first_use.setdefault(part, at)
 
     def backwards(node: Node) -> tuple[int, int]:
-        origin = graph.current(graph.origins[node][0].forward)
+        origin = graph.home(graph.origins[node][0].forward)
         own = (
             first_use.get(origin, -1)
             if is_free(origin)

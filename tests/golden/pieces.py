@@ -1,12 +1,12 @@
 """pieces: forward and backward, the chain rule written out.
 
-Emitted by graphgrad from models.py, level "default", graph 1d75527e00b0. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 717d0b21ffb4. Needs NumPy only.
 
     total_average, grads = forward_and_backward(series, smooth)
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 
-Memory beyond the arguments: 34 * ((time + 1) // 2) + 82 * time + 446 B at most, 8 * time + 16 B of it
+Memory beyond the arguments: 34 * ((time + 1) // 2) + 82 * time + 438 B at most, 8 * time + 16 B of it
 results.
 """
 
@@ -42,36 +42,35 @@ def forward(series, smooth):
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total_average by each of smooth, series."""
     filled, largest, part, time = residuals
-    d_total = np.float32(cotangent)                         # seed:      d total_average / d total_average
-    d_product = d_total / 100                               # mean:      each element's share, G / n
-    d_part_4_product = d_product * table                    # multiply:  G x
-    d_part_4 = np.sum(d_part_4_product)                     # multiply:  part_4 was broadcast over 100
-    d_smooth_placed = np.zeros((3,), np.float32)            # index:     flows back into its place
+    d_total = np.float32(cotangent)                       # seed:      d total_average / d total_average
+    d_product = d_total / 100                             # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                  # multiply:  G x
+    d_part_4 = np.sum(d_part_4_product)                   # multiply:  part_4 was broadcast over 100
+    d_smooth_placed = np.zeros((3,), np.float32)          # index:     flows back into its place
     d_smooth_placed[2] = d_part_4
-    d_part_product = d_total * largest                      # multiply:  G x
-    d_largest_product = d_total * part                      # multiply:  G y
-    d_part = np.sum(d_part_product, axis=0)                 # multiply:  part was broadcast over 1
-    d_smooth_placed_2 = np.zeros((3,), np.float32)          # index:     flows back into its place
+    d_part_product = d_total * largest                    # multiply:  G x
+    d_largest_product = d_total * part                    # multiply:  G y
+    d_part = np.squeeze(d_part_product, axis=0)           # multiply:  part was broadcast
+    d_smooth_placed_2 = np.zeros((3,), np.float32)        # index:     flows back into its place
     d_smooth_placed_2[:2] = d_part
-    d_smooth = d_smooth_placed + d_smooth_placed_2          # sum:       smooth is used more than once
-    same = filled == largest                                # max:       G where x won, ties share
-    d_largest = np.broadcast_to(d_largest_product, (1, 2))  # spread:    written out as largest
-    d_filled_converted = same.astype(np.float32)            # max:       G where x won, ties share
+    d_smooth = d_smooth_placed + d_smooth_placed_2        # sum:       smooth is used more than once
+    same = filled == largest                              # max:       G where x won, ties share
+    d_filled_converted = same.astype(np.float32)
     d_filled_total = np.float32(np.sum(d_filled_converted, axis=0, keepdims=True, dtype=float))
-    d_filled = np.where(same, d_largest / d_filled_total, 0)
-    d_both_spread = np.broadcast_to(np.float32(0), (2,))    # update:    G elsewhere
+    d_filled = np.where(same, d_largest_product / d_filled_total, 0)
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
     d_both = np.array(d_filled)
     d_both[0] = d_both_spread
-    d_part_3 = d_both[time - 1:]                            # concatenate: G's own part
+    d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_series_placed = np.zeros((time, 2), np.float32)       # index:     flows back into its place
+    d_series_placed = np.zeros((time, 2), np.float32)     # index:     flows back into its place
     d_series_placed[::2] = d_part_3
-    d_part_2 = -d_change                                    # subtract:  -G
-    d_series_placed_2 = np.zeros((time, 2), np.float32)     # index:     flows back into its place
+    d_part_2 = -d_change                                  # subtract:  -G
+    d_series_placed_2 = np.zeros((time, 2), np.float32)   # index:     flows back into its place
     d_series_placed_2[1:] = d_change
-    d_series_placed_3 = np.zeros((time, 2), np.float32)     # index:     flows back into its place
+    d_series_placed_3 = np.zeros((time, 2), np.float32)   # index:     flows back into its place
     d_series_placed_3[:-1] = d_part_2
-    d_series_total = d_series_placed + d_series_placed_3    # sum:       series is used more than once
+    d_series_total = d_series_placed + d_series_placed_3  # sum:       series is used more than once
     d_series = d_series_total + d_series_placed_2
     return {"smooth": d_smooth, "series": d_series}
 

@@ -1,12 +1,12 @@
 """two_outputs: forward and backward, the chain rule written out.
 
-Emitted by graphgrad from models.py, level "default", graph 3c303028486a. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph f1d0870a1e8d. Needs NumPy only.
 
     outputs, grads = forward_and_backward(x, w)
 
     x  float64 (n, 4)  input      w  float64 (4, 2)  parameter
 
-Memory beyond the arguments: 304 * n + 200 B at most, 48 * n + 72 B of it results.
+Memory beyond the arguments: 272 * n + 200 B at most, 48 * n + 72 B of it results.
 """
 
 import numpy as np
@@ -30,20 +30,19 @@ def forward(x, w):
     difference = back - x                # back - x                 models.py:59
     squared = np.square(difference)      # (back - x) ** 2          models.py:59
     total = np.sum(squared)              # gg.sum((back - x) ** 2)  models.py:59
-    return {"loss": total, "code": code.copy()}, (x, code, transposed, back, difference)
+    return {"loss": total, "code": code.copy()}, (x, w, code, transposed, back, difference)
 
 
 def _backward_from_loss(residuals, cotangent):
     """Return the gradient of cotangent * loss by each of w, x."""
-    x, code, transposed, back, difference = residuals
+    x, w, code, transposed, back, difference = residuals
     d_loss = np.float64(cotangent)                        # seed:      d loss / d loss
     d_difference = d_loss * 2 * difference                # square:    G 2 x
-    d_x_negated = -d_difference                           # subtract:  -G
 
     # decoder
     d_code_transposed = d_difference * back * (1 - back)  # sigmoid:   G y (1 - y)
     d_transposed = code.T @ d_code_transposed             # matmul:    dB = A.T G
-    d_code_2 = d_code_transposed @ transposed.T           # matmul:    dA = G B.T
+    d_code_2 = d_code_transposed @ w                      # matmul:    dA = G B.T
 
     # encoder
     d_x_w_difference = 1 - code * code                    # tanh:      G (1 - y y)
@@ -51,13 +50,13 @@ def _backward_from_loss(residuals, cotangent):
     d_w_product = x.T @ d_x_w                             # matmul:    dB = A.T G
     d_w = d_transposed.T + d_w_product                    # sum:       w is used more than once
     d_x_product = d_x_w @ transposed                      # matmul:    dA = G B.T
-    d_x = d_x_negated + d_x_product                       # sum:       x is used more than once
+    d_x = d_x_product - d_difference                      # sum:       x is used more than once
     return {"w": d_w, "x": d_x}
 
 
 def _backward_from_code(residuals, cotangent):
     """Return the gradient of cotangent * code by each of w, x."""
-    x, code, transposed, back, difference = residuals
+    x, w, code, transposed, back, difference = residuals
     d_code = cotangent                  # seed:      d code / d code
 
     # encoder
