@@ -34,6 +34,7 @@ RULES = (
         name="same_the_other_way_round",
         safety="exact",
         roots=tuple(_TURNED),
+        needs=(),
         attempt=_turned,
         before="y + x, where x + y is computed anyway; and so for *, ==, !=, <, >, <=, >=",
         after="x + y",

@@ -7,7 +7,7 @@ cheaper by it, which it does not where a node that the rule would do without is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphgrad.core.errors import GraphgradError, VerificationError
@@ -31,33 +31,44 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], lineage: Lineage | None = N
     VerificationError
         If a rule gives a node of another spec, or one that makes the graph no cheaper: it names the rule.
     """
-    index = _by_root(rules)
     lineage = Lineage(graph) if lineage is None else lineage
-    while True:
-        run = _Pass(graph, index, lineage)
-        outputs = run.outputs()
-        if not run.changes.firings or not total(toposort(outputs)) < total(graph.nodes):
-            return graph
-        graph = lineage.advance(outputs, run.changes)
+    while (following := visit(graph, rules, lineage)) is not graph:
+        graph = following
+    return graph
+
+
+def visit(graph: Graph, rules: Sequence[Rule], lineage: Lineage) -> Graph:
+    """One pass: `apply_rules` without looking whether something fires again."""
+    index = _by_root(_applicable(graph, rules))
+    if not index:
+        return graph
+    run = _Pass(graph, index, lineage)
+    outputs = run.outputs()
+    if not run.changes.firings or not total(toposort(outputs)) < total(graph.nodes):
+        return graph
+    return lineage.advance(outputs, run.changes)
 
 
 def declines(graph: Graph, rules: Sequence[Rule]) -> tuple[Decline, ...]:
     """Which rules fit somewhere in a graph and do not fire, and why."""
-    run = _Pass(graph, _by_root(rules), Lineage(graph))
+    run = _Pass(graph, _by_root(_applicable(graph, rules)), Lineage(graph))
     run.outputs()
     return tuple(run.changes.declines.values())
 
 
-_Index = tuple[dict[str, list[Rule]], list[Rule]]
+def _applicable(graph: Graph, rules: Sequence[Rule]) -> list[Rule]:
+    """The rules of whose ops the graph has each."""
+    ops = {node.op.name for node in graph.nodes}  # only asked, never iterated
+    return [one for one in rules if all(op in ops for op in one.needs)]
 
 
-def _by_root(rules: Sequence[Rule]) -> _Index:
-    """The rules for each op, in their order, and those for all ops."""
-    anywhere = [one for one in rules if not one.roots]
-    named: dict[str, list[Rule]] = {}
-    for root in dict.fromkeys(root for one in rules for root in one.roots):
-        named[root] = [one for one in rules if not one.roots or root in one.roots]
-    return named, anywhere
+def _by_root(rules: Sequence[Rule]) -> Mapping[str, list[Rule]]:
+    """The rules for each op, in their order."""
+    index: dict[str, list[Rule]] = {}
+    for one in rules:
+        for root in one.roots:
+            index.setdefault(root, []).append(one)
+    return index
 
 
 def _is_empty(node: Node) -> bool:
@@ -77,9 +88,9 @@ class _Frame:
 class _Pass:
     """One visit to every node of a graph."""
 
-    def __init__(self, graph: Graph, index: _Index, lineage: Lineage) -> None:
+    def __init__(self, graph: Graph, index: Mapping[str, list[Rule]], lineage: Lineage) -> None:
         self._graph = graph
-        self._named, self._anywhere = index
+        self._index = index
         self._lineage = lineage
         self.changes = Changes()
         self._uses: dict[Node, int] = {}
@@ -149,9 +160,10 @@ class _Pass:
 
     def _fire(self, node: Node, reason: Node, is_counted: bool) -> Node | None:
         """What the first rule that fits takes for a node."""
-        if len(node.specs) != 1 or not node.inputs or _is_empty(node):
+        rules = self._index.get(node.op.name)
+        if rules is None or len(node.specs) != 1 or _is_empty(node):
             return None
-        for rule in self._named.get(node.op.name, self._anywhere):
+        for rule in rules:
             found = self._attempt(rule, node)
             if found is None:
                 continue

@@ -43,6 +43,7 @@ RULES = (
         name="fold",
         safety="exact",
         roots=_SAME_EVERYWHERE,
+        needs=("const",),
         attempt=_folded,
         before="an op on constants",
         after="a constant",

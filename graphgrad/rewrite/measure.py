@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 from graphgrad.core.dim import evaluate, symbols
 from graphgrad.core.node import Node
+from graphgrad.core.op import Op
+from graphgrad.core.spec import Spec
 
 Weight: TypeAlias = tuple[int, int, int]
 """Floating-point operations; then nodes; then operands, constants among them: ``-x`` is simpler than ``x * -1``."""
@@ -19,8 +22,14 @@ def weight(node: Node) -> Weight:
     """What one node costs; nothing for what is only written down, an argument or a number."""
     if not node.inputs:
         return 0, 0, 0
-    flops = node.op.cost(tuple(spec for part in node.inputs for spec in part.specs), node.specs[0])
-    return evaluate(flops, dict.fromkeys(symbols(flops), _USUAL)), 1, len(node.inputs)
+    given = tuple(spec for part in node.inputs for spec in part.specs)
+    return _flops(node.op, given, node.specs[0]), 1, len(node.inputs)
+
+
+@lru_cache(maxsize=4096)
+def _flops(op: Op, given: tuple[Spec, ...], result: Spec) -> int:
+    flops = op.cost(given, result)
+    return evaluate(flops, dict.fromkeys(symbols(flops), _USUAL))
 
 
 def total(nodes: Iterable[Node]) -> Weight:

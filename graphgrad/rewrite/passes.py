@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphgrad.core.graph import Graph
 from graphgrad.core.rewriting import Safety
 from graphgrad.rewrite import canonical, fold, prune
-from graphgrad.rewrite.engine import apply_rules, declines
+from graphgrad.rewrite.engine import declines, visit
 from graphgrad.rewrite.lineage import Decline, Lineage
 from graphgrad.rewrite.rule import Rule
 from graphgrad.rewrite.rules import (
@@ -58,26 +58,18 @@ def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
     if not SAFE[level]:
         return ()
     lineage = Lineage(graph)
-    stages = _round(graph, level, lineage)
-    last, before = stages[-1][1], graph
-    while last is not before:
-        again = _round(last, level, lineage)
-        last, before = again[-1][1], last
-        stages += [
-            stage
-            for stage, earlier in zip(again, [stages[-1], *again], strict=False)
-            if stage[1] is not earlier[1]
-        ]
+    stages: list[tuple[str, Graph]] = []
+    done: dict[str, Graph] = {}  # what each pass saw last, and had nothing to do on
+    while len(done) < len(PASSES) or any(seen is not graph for seen in done.values()):
+        for name, rules in PASSES:
+            if done.get(name) is not graph:
+                done[name] = following = visit(graph, _used(rules, level), lineage)
+                if following is not graph or len(stages) < len(PASSES):
+                    stages.append((name, following))
+                if following is not graph:
+                    del done[name]
+                graph = following
     return tuple(stages)
-
-
-def _round(graph: Graph, level: str, lineage: Lineage) -> list[tuple[str, Graph]]:
-    """Each pass once."""
-    stages = []
-    for name, rules in PASSES:
-        graph = apply_rules(graph, _used(rules, level), lineage)
-        stages.append((name, graph))
-    return stages
 
 
 def declined(graph: Graph, level: str) -> tuple[Decline, ...]:

@@ -142,6 +142,15 @@ def orders(pattern: Pattern) -> list[Any]:
     return found
 
 
+def ops_of(pattern: Pattern) -> tuple[str, ...]:
+    """The ops of the nodes that a pattern matches."""
+    if isinstance(pattern, Variable):
+        return ()
+    if isinstance(pattern, Literal):
+        return ("const",)
+    return tuple(dict.fromkeys((pattern.op, *(op for part in pattern.parts for op in ops_of(part)))))
+
+
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
 

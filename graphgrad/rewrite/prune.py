@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graphgrad.core.node import Node
+from graphgrad.core.op import registry
 from graphgrad.core.spec import broadcast
 from graphgrad.rewrite.pattern import broadcast_to, stop_gradient
 from graphgrad.rewrite.rule import Found, Outcome, Rule, rule
 
+_ELEMENTWISE = tuple(
+    name for name, (op, _) in registry().items() if op.elementwise and name != "stop_gradient"
+)
+
 
 def _unspread(node: Node, present: Collection[Node]) -> Outcome:
     """An elementwise op broadcasts by itself."""
-    if not node.op.elementwise or node.op.name == "stop_gradient":
-        return None
     inputs = list(node.inputs)
     spread: dict[Node, None] = {}
     for at, part in enumerate(inputs):
@@ -30,7 +33,8 @@ RULES = (
     Rule(
         name="spread_operand",
         safety="exact",
-        roots=(),
+        roots=_ELEMENTWISE,
+        needs=("broadcast_to",),
         attempt=_unspread,
         before="x + broadcast_to(y, shape=s), and so for every elementwise op",
         after="x + y, where the shape stays",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from graphgrad.core.node import Node
 from graphgrad.core.rewriting import Safety
-from graphgrad.rewrite.pattern import Call, Variable, find, orders, spell
+from graphgrad.rewrite.pattern import Call, Variable, find, ops_of, orders, spell
 
 Side: TypeAlias = Callable[..., Any]
 """One side of a rule: an expression of its variables."""
@@ -48,7 +48,9 @@ class Rule:
     name: str
     safety: Safety
     roots: tuple[str, ...]
-    """The ops it applies to; empty for all of them."""
+    """The ops it applies to."""
+    needs: tuple[str, ...]
+    """Ops of which a graph has each, or the rule cannot fire."""
     attempt: Attempt
     before: str
     after: str
@@ -62,7 +64,7 @@ class Rule:
     attributes: frozenset[str] = field(default=frozenset())
     """Those of the variables that stand for attributes."""
     declined: tuple[Example, ...] = ()
-    """Examples for which it has to decline."""
+    """Examples on which it must not fire."""
     has_gradient: bool = True
     """Whether both sides have the same gradient; if not, it may only fire after differentiation."""
 
@@ -91,9 +93,10 @@ def rule(
     right:
         Builds the replacement from the nodes and attributes that were captured; it may name some of them only.
     when:
-        Takes captured variables and gives a `Declined` where the rule must not fire.
+        Takes captured variables. Gives a `Declined` where the rule fits and must not fire, and False where the pattern
+        says less than is meant.
     examples, declined:
-        What to test it with instead of the usual shapes; and what it must decline.
+        What to test it with instead of the usual shapes; and on what it must not fire.
 
     >>> from graphgrad.rewrite.pattern import exp, log
     >>> undone = rule("log_exp", lambda x: log(exp(x)), lambda x: x, safety="widening")
@@ -112,9 +115,11 @@ def rule(
             match = find(one, node)
             if match is not None:
                 if when is not None:
-                    refused = when(*(match.bound[variable] for variable in asked))
-                    if isinstance(refused, Declined):
-                        return refused
+                    answer = when(*(match.bound[variable] for variable in asked))
+                    if isinstance(answer, Declined):
+                        return answer
+                    if answer is False:
+                        continue
                 return Found(right(*(match.bound[variable] for variable in wanted)), match.inner)
         return None
 
@@ -122,6 +127,7 @@ def rule(
         name=name,
         safety=safety,
         roots=(pattern.op,),
+        needs=ops_of(pattern),
         attempt=attempt,
         before=before or spell(pattern),
         after=after or spell(right(*map(Variable, wanted))),

@@ -55,8 +55,8 @@ def backward(residuals, cotangent=1.0):
     d_losses = d_loss / batch                                  # mean:      each element's share, G / n
     d_picked = -d_losses                                       # negative:  -G
     d_log_p = np.where(is_label, d_picked, 0)                  # where:     G where chosen
-    total = np.sum(d_log_p, axis=1, keepdims=True)             # subtract:  log_sum was broadcast over 10
-    d_log_sum = -total                                         # subtract:  log_sum was broadcast
+    d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True)   # subtract:  log_sum was broadcast over 10
+    d_log_sum = -d_log_sum_total                               # subtract:  log_sum was broadcast
     d_sum_exps = d_log_sum / sum_exps                          # log:       G / x
     d_shifted_product = d_sum_exps * exps                      # exp:       G y
     d_shifted = d_log_p + d_shifted_product                    # sum:       shifted is used more than once

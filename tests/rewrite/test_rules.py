@@ -104,11 +104,10 @@ DECLINED = [(rule, example) for rule in RULES for example in rule.declined]
 @pytest.mark.parametrize(
     ("rule", "example"), DECLINED, ids=[f"{rule.name}-{shown(example)}" for rule, example in DECLINED]
 )
-def test_rule_declines_with_a_reason(rule, example):
+def test_rule_does_not_fire(rule, example):
     graph = graph_of(rule, example, dtypes_of(rule, example)[0])
     assert apply_rules(graph, [rule]) is graph
-    (declined,) = {(one.rule, one.reason) for one in declines(graph, [rule])}
-    assert declined[0] == rule.name and declined[1].strip()
+    assert all(one.rule == rule.name and one.reason.strip() for one in declines(graph, [rule]))
 
 
 def test_names_are_unique_and_rules_say_what_they_do():

@@ -15,16 +15,12 @@ _NEVER_NEGATIVE = frozenset({"square", "abs", "exp", "sigmoid"})
 _BOTH = FLOATS + INTS
 
 
+def _is_never_negative(x: Node) -> bool:
+    return x.dtype.kind == "f" and x.op.name in _NEVER_NEGATIVE
+
+
 def _keeps_negative_zero(x: Node) -> Declined | None:
-    if x.dtype.kind == "f" and x.op.name not in _NEVER_NEGATIVE:
-        return Declined("-0.0 + 0 is 0.0")
-    return None
-
-
-def _can_be_negative(x: Node) -> Declined | None:
-    if x.dtype.kind != "f" or x.op.name not in _NEVER_NEGATIVE:
-        return Declined(f"{x.op.name} may be negative, or -0.0")
-    return None
+    return None if x.dtype.kind != "f" or _is_never_negative(x) else Declined("-0.0 + 0 is 0.0")
 
 
 RULES = (
@@ -49,7 +45,7 @@ RULES = (
         lambda x: maximum(x, 0),
         lambda x: x,
         safety="exact",
-        when=_can_be_negative,
+        when=_is_never_negative,
         examples=[{"x": (3,), "under": "square"}, {"x": ("n", 2), "under": "exp"}],
         declined=[{"x": (3,)}],
     ),

@@ -33,10 +33,8 @@ def _other_axes(a: Axes, b: Axes) -> Declined | None:
 # ---- axes of size 1, and none ----
 
 
-def _more_than_one(reduce: Callable[..., Node], x: Node, a: Axes, k: bool) -> Declined | None:
-    if any(x.shape[axis] != 1 for axis in a):
-        return Declined("axes of more than one element")
-    return None if reduce(x, a, k).dtype == x.dtype else Declined("the dtype changes")
+def _are_one(reduce: Callable[..., Node], x: Node, a: Axes, k: bool) -> bool:
+    return all(x.shape[axis] == 1 for axis in a) and reduce(x, a, k).dtype == x.dtype
 
 
 # ---- of transposed arrays ----
@@ -136,17 +134,20 @@ def _sum_once(x: Node, a: Axes, k: bool, b: Axes, m: bool) -> Node:
     return _node(sum(x, axes, m))
 
 
-def _of_family(name: str, safety: Safety) -> tuple[Rule, ...]:
+def _dtypes(name: str) -> tuple[str, ...]:
+    return ("float32", "float64") if name == "mean" else ("float32", "float64", "int32")
+
+
+def _of_axes(name: str, safety: Safety) -> tuple[Rule, ...]:
+    """Axes of size 1 before and after a reduction."""
     reduce = op(name)
-    dtypes = ("float32", "float64") if name == "mean" else ("float32", "float64", "int32")
-    repeated = "x times the count" if name == "sum" else "x"
     return (
         rule(
             f"{name}_of_one",
             lambda x, a, k: reduce(x, a, k),
             lambda x, a, k: x if k else squeeze(x, a),
             safety=safety,
-            when=lambda x, a, k: _more_than_one(reduce, x, a, k),
+            when=lambda x, a, k: _are_one(reduce, x, a, k),
             after="x without these axes",
             examples=[
                 {"x": (2, 1), "a": (1,), "k": False},
@@ -161,7 +162,7 @@ def _of_family(name: str, safety: Safety) -> tuple[Rule, ...]:
             lambda x, a: reduce(x, a, False),
             safety="exact",
             when=_other_axes,
-            dtypes=dtypes,
+            dtypes=_dtypes(name),
             examples=_SAME,
             declined=[{"x": (1, 3), "a": (1,), "b": (0,)}],
         ),
@@ -171,17 +172,24 @@ def _of_family(name: str, safety: Safety) -> tuple[Rule, ...]:
             lambda x, a: reduce(x, a, True),
             safety="exact",
             when=_other_axes,
-            dtypes=dtypes,
+            dtypes=_dtypes(name),
             examples=_SAME,
             declined=[{"x": (2, 3), "a": (1,), "b": (0,)}],
         ),
+    )
+
+
+def _of_moved(name: str, safety: Safety) -> tuple[Rule, ...]:
+    """Reductions of elements that were moved."""
+    reduce = op(name)
+    return (
         rule(
             f"{name}_transpose",
             lambda x, p, a, k: reduce(transpose(x, p), a, k),
             lambda x, p, a, k: reduce(x, _before(p, a), k),
             safety=safety,
             when=_out_of_order,
-            dtypes=dtypes,
+            dtypes=_dtypes(name),
             after=f"{name}(x, axes=the same before p, keepdims=k)",
             examples=[
                 {"x": (2, 3), "p": (1, 0), "a": (0,), "k": False},
@@ -196,7 +204,7 @@ def _of_family(name: str, safety: Safety) -> tuple[Rule, ...]:
             lambda x: reduce(x, tuple(range(x.ndim)), False),
             safety=safety,
             when=lambda s, a, k: _keeps_some(s, a, k),
-            dtypes=dtypes,
+            dtypes=_dtypes(name),
             after=f"{name}(x) of all",
             examples=[
                 {"x": (2, 3), "s": (6,), "a": (0,), "k": False},
@@ -210,7 +218,7 @@ def _of_family(name: str, safety: Safety) -> tuple[Rule, ...]:
             lambda x, e, a: reduce(x, _old_axes(x, e, a), False),
             safety=safety,
             when=_not_all_new,
-            dtypes=dtypes,
+            dtypes=_dtypes(name),
             after=f"{name}(x, axes=a without e, keepdims=False)",
             examples=[
                 {"x": (2, 3), "e": (1,), "a": (1, 2), "k": False},
@@ -218,29 +226,32 @@ def _of_family(name: str, safety: Safety) -> tuple[Rule, ...]:
             ],
             declined=[{"x": (2, 3), "e": (1,), "a": (2,), "k": False}],
         ),
-        rule(
-            f"{name}_broadcast",
-            lambda x, s, a, k: reduce(broadcast_to(x, s), a, k),
-            _sum_of_repeated if name == "sum" else _one_of_each,
-            safety={"sum": "rounding", "mean": "widening"}.get(name, "exact"),  # type: ignore[arg-type]  # a literal
-            when=_not_added if name == "sum" else _not_repeated,
-            after=repeated,
-            examples=[
-                {"x": (3,), "s": (4, 3), "a": (0,), "k": False},
-                {"x": (2, 1), "s": (2, 3), "a": (1,), "k": True},
-                {"x": ("n", 1), "s": (2, "n", 3), "a": (0, 2), "k": False},
-                {"x": (), "s": (5, 2), "a": (1,), "k": False},
-            ],
-            declined=[
-                {"x": (3,), "s": ("n", 3), "a": (0,), "k": False, "with": ("n",)},
-                {"x": (3,), "s": (4, 3), "a": (0, 1), "k": False},
-                *(
-                    [{"x": (3,), "s": (2, 3), "a": (0,), "k": False, "dtype": "int32"}]
-                    if name == "sum"
-                    else []
-                ),
-            ],
-        ),
+    )
+
+
+def _of_repeated(name: str, safety: Safety) -> Rule:
+    """Reductions of what is repeated."""
+    reduce = op(name)
+    adds = name == "sum"
+    integers = {"x": (3,), "s": (2, 3), "a": (0,), "k": False, "dtype": "int32"}
+    return rule(
+        f"{name}_broadcast",
+        lambda x, s, a, k: reduce(broadcast_to(x, s), a, k),
+        _sum_of_repeated if adds else _one_of_each,
+        safety="widening" if name == "mean" else safety,
+        when=_not_added if adds else _not_repeated,
+        after="x times the number of repetitions" if adds else "x",
+        examples=[
+            {"x": (3,), "s": (4, 3), "a": (0,), "k": False},
+            {"x": (2, 1), "s": (2, 3), "a": (1,), "k": True},
+            {"x": ("n", 1), "s": (2, "n", 3), "a": (0, 2), "k": False},
+            {"x": (), "s": (5, 2), "a": (1,), "k": False},
+        ],
+        declined=[
+            {"x": (3,), "s": ("n", 3), "a": (0,), "k": False, "with": ("n",)},
+            {"x": (3,), "s": (4, 3), "a": (0, 1), "k": False},
+            *([integers] if adds else []),
+        ],
     )
 
 
@@ -264,7 +275,9 @@ def _of_negative(name: str) -> Rule:
 
 
 RULES = (
-    *(one for name, safety in _FAMILY for one in _of_family(name, safety)),
+    *(one for name, safety in _FAMILY for one in _of_axes(name, safety)),
+    *(one for name, safety in _FAMILY for one in _of_moved(name, safety)),
+    *(_of_repeated(name, safety) for name, safety in _FAMILY),
     rule(
         "sum_sum",
         lambda x, a, k, b, m: sum(sum(x, a, k), b, m),

@@ -10,10 +10,8 @@ from graphgrad.rewrite.rule import FLOATS, Declined, rule
 _SIGNED = (*FLOATS, "int32")
 
 
-def _no_number(c: Node) -> Declined | None:
-    if scalar_value(c) is None or c.dtype.kind != "f":
-        return Declined("only the sign of a float constant is changed beforehand")
-    return None
+def _is_number(c: Node) -> bool:
+    return scalar_value(c) is not None and c.dtype.kind == "f"
 
 
 def _opposite(c: Node) -> Node:
@@ -37,7 +35,7 @@ RULES = (
         lambda x, c: -x * c,
         lambda x, c: x * _opposite(c),
         safety="exact",
-        when=_no_number,
+        when=_is_number,
         after="x * -c",
         examples=[{"x": (3,), "c": 2.5}, {"x": ("n", 2), "c": -0.5}],
         declined=[{"x": (3,), "c": (3,)}],
@@ -47,7 +45,7 @@ RULES = (
         lambda x, c: -(x * c),
         lambda x, c: x * _opposite(c),
         safety="exact",
-        when=_no_number,
+        when=_is_number,
         after="x * -c",
         examples=[{"x": (3,), "c": 2.5}, {"x": ("n", 2), "c": -0.5}],
         declined=[{"x": (3,), "c": (3,)}],
