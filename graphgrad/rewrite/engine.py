@@ -196,14 +196,15 @@ class _Pass:
         """Check a replacement; where the graph would not get cheaper by it, say so."""
         if found.replacement.specs != node.specs:
             raise self._error(rule, f"takes {found.replacement.spec} for {node.spec}", node, found, written)
-        whole = (node, *found.inner)
-        if not total(self._added(found.replacement, whole)) < total(whole):
+        if not total(self._added(found.replacement, [node])) < total([node, *found.inner]):
             problem = "makes nothing cheaper, so rewriting might not end"
             raise self._error(rule, problem, node, found, written)
         gone = self._needless(node, found.inner, is_counted)
         if total(self._added(found.replacement, gone)) < total(gone):
             return None
-        kept = next(part for part in found.inner if part not in gone)
+        kept = next((part for part in found.inner if part not in gone), None)
+        if kept is None:  # a variable of the pattern stands for it as well
+            return Declined("nothing is gained: the replacement needs the same nodes")
         return Declined(f"nothing is gained: {self._graph.name(kept) or kept.op.name} is read elsewhere, too")
 
     def _error(self, rule: Rule, problem: str, node: Node, found: Found, written: Node) -> VerificationError:

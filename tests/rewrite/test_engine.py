@@ -116,6 +116,15 @@ def test_a_rule_fires_only_where_the_whole_graph_gets_cheaper(x):
     assert reason.reason == "nothing is gained: turned is read elsewhere, too"
 
 
+def test_a_variable_may_stand_for_a_node_that_the_pattern_names(x):
+    both = graph_of(-x + -x)
+    only = [RULES["add_negative"]]
+    assert apply_rules(both, only) is both
+    assert [one.reason for one in declines(both, only)] == [
+        "nothing is gained: the replacement needs the same nodes"
+    ]
+
+
 def test_a_shared_node_does_not_keep_a_rule_from_firing_that_saves_without_it(x):
     inner = x.T
     graph = rewritten(inner.T, gg.tanh(inner))

@@ -31,8 +31,9 @@ MOVES = {
     "flat": lambda x, y: x.reshape(-1).reshape(3, 3),
     "cube": lambda x, y: x**3,
     "inverse": lambda x, y: (2 + x * x) ** -2,
-    "masked": lambda x, y: gg.where(x < y, gg.where(x < y, x, y), 0),
-    "masked twice": lambda x, y: gg.where(y > x, 0, gg.where(y > x, y, x)),
+    # compared away from ties, which rounding would decide
+    "masked": lambda x, y: gg.where(x < y + 0.1, gg.where(x < y + 0.1, x, y), 0),
+    "masked twice": lambda x, y: gg.where(y + 0.1 > x, 0, gg.where(y + 0.1 > x, y, x)),
     "same": lambda x, y: gg.maximum(x, x),
     "logarithm": lambda x, y: gg.log(gg.exp(x)),
     "root": lambda x, y: gg.sqrt(gg.square(x)) + y,
