@@ -16,7 +16,8 @@ Safety = Literal["exact", "rounding", "widening", "range"]
 """How far a rewritten value may be from the written one.
 
 ``exact``: the same bits. ``rounding``: other roundings, as of sums and products in another order; nan and inf stay
-where they are, unless the last bit of a partial result decides whether it is still finite. ``widening``: finite, or
+where they are, unless the last bit of a partial result decides whether it is still finite; a sum or maximum that is 0
+may have the other sign. ``widening``: finite, or
 more accurate, where the written form overflows or cancels. ``range``: right for fewer arguments, such as positive ones.
 """
 

@@ -1,5 +1,8 @@
 """Every rule, on its own left side: it fires, changes no spec, no value beyond its class and no gradient."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from graphgrad.rewrite.measure import total
 from graphgrad.rewrite.passes import PASSES
 from tests.rewrite.samples import SIZES, assignments, built, cases, difference, dtypes_of, shown
 
+ROOT = Path(__file__).parent.parent.parent
 RULES = [rule for _, rules in PASSES for rule in rules]
 
 
@@ -113,3 +117,10 @@ def test_rule_does_not_fire(rule, example):
 def test_names_are_unique_and_rules_say_what_they_do():
     assert len({rule.name for rule in RULES}) == len(RULES)
     assert all(rule.before and rule.after and rule.dtypes for rule in RULES)
+
+
+def test_the_page_of_rules_is_what_the_rules_say():
+    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs" / "refresh.py")
+    refresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(refresh)
+    assert refresh.REWRITES.read_text(encoding="utf-8") == refresh.rewrites(), "run docs/refresh.py"
