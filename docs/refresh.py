@@ -42,7 +42,8 @@ def rewrites():
     meaning = {
         "exact": "the same bits",
         "rounding": "other roundings, as of sums in another order; nan and inf stay where they are, unless the last "
-        "bit of a partial result decides whether it is finite; a sum, maximum or minimum that is 0 may have the other sign",
+        "bit of a partial result decides whether it is finite; a sum, maximum or minimum that is 0 may have the other "
+        "sign",
         "widening": "finite, or more accurate, where the written form overflows or cancels",
         "range": "right for fewer arguments, such as positive ones",
     }
