@@ -1,4 +1,4 @@
-"""Make again what the documentation shows of lesson 8: its picture, and its emitted module in README.md.
+"""Make again what the documentation shows: lesson 8's picture and emitted module, and the list of rewriting rules.
 
 python docs/refresh.py          (make golden does it, too)
 """
@@ -12,8 +12,10 @@ sys.path.insert(0, str(ROOT))
 
 import graphgrad as gg  # noqa: E402
 from examples.lesson8 import lesson8  # noqa: E402
+from graphgrad.rewrite.passes import PASSES, SAFE  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "lesson8.svg"
+REWRITES = ROOT / "docs" / "reference" / "rewrites.md"
 BLOCK = re.compile(r"(?<=<!-- made by docs/refresh.py -->\n```python\n).*?(?=```\n)", re.DOTALL)
 
 
@@ -24,10 +26,46 @@ def emitted():
     return source[: source.index("\n\n\ndef selfcheck(")] + "\n"
 
 
+def rewrites():
+    """The page that lists every rule."""
+    lines = [
+        "# Rewriting rules",
+        "",
+        "<!-- made by docs/refresh.py from the rules themselves -->",
+        "",
+        'What level "default" and level "fast" may take for what, pass by pass; level "plain" rewrites nothing. A rule',
+        "fires where the whole graph gets cheaper by it: not where what it would do without is read elsewhere, too.",
+        "",
+        "| class | means | levels |",
+        "|---|---|---|",
+    ]
+    meaning = {
+        "exact": "the same bits",
+        "rounding": "other roundings, as of sums in another order; nan and inf stay where they are, unless the last "
+        "bit of a partial result decides whether it is finite; a sum, maximum or minimum that is 0 may have the other "
+        "sign",
+        "widening": "finite, or more accurate, where the written form overflows or cancels",
+        "range": "right for fewer arguments, such as positive ones",
+    }
+    for safety, words in meaning.items():
+        levels = ", ".join(level for level, used in SAFE.items() if safety in used)
+        lines.append(f"| {safety} | {words} | {levels} |")
+    for name, rules in PASSES:
+        lines += ["", f"## {name}", "", "| rule | before | after | class |", "|---|---|---|---|"]
+        lines += [f"| {one.name} | {code(one.before)} | {code(one.after)} | {one.safety} |" for one in rules]
+    return "\n".join(lines) + "\n"
+
+
+def code(text):
+    """Expressions as code; what is said in words stays so."""
+    return text if re.search(r"[a-z] [a-z]", text) else f"`{text}`"
+
+
 def main():
     loss, parameters = lesson8()
     PICTURE.parent.mkdir(exist_ok=True)
     gg.draw(loss, wrt=parameters, title="lesson 8").render(PICTURE)
+    REWRITES.write_text(rewrites(), encoding="utf-8")
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     page.write_text(BLOCK.sub(lambda _: emitted(), text, count=1), encoding="utf-8")

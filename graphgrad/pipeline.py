@@ -1,4 +1,4 @@
-"""The compiler on one screen: define, differentiate, schedule, plan, emit, run.
+"""The compiler on one screen: define, differentiate, rewrite, schedule, plan, emit, run.
 
 Shapes and dtypes are inferred when nodes are made, so a graph that exists is a graph that fits.
 """
@@ -17,6 +17,7 @@ from graphgrad.define import check_options, define
 from graphgrad.emit.module import emit
 from graphgrad.plan.plan import plan_memory
 from graphgrad.plan.schedule import schedule
+from graphgrad.rewrite.passes import rewrite
 from graphgrad.run.compiled import Compiled
 
 
@@ -48,7 +49,8 @@ def compile(
     updates:
         New values of leaves, which `Compiled.step` writes into the arrays passed for them.
     level:
-        "plain" is the chain rule as a textbook writes it; "default" and "fast" may rewrite it.
+        "plain" is the chain rule as a textbook writes it; "default" rewrites it as far as results stay what they are
+        but for rounding and overflow, "fast" also where that holds for fewer arguments.
     check_nan:
         Raise `NonFiniteError` at the node where the first NaN or inf of a call arises.
     trace:
@@ -72,8 +74,8 @@ def compile(
     with collector_paused():
         defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
         joint = differentiate(defined, interface, allow_unused)
-    stages = (("define", defined), ("differentiate", joint)) if trace else ()
-    return finish(joint, interface, stages)
+        stages = (("define", defined), ("differentiate", joint), *rewrite(joint, level))
+    return finish(stages[-1][1], interface, stages if trace else ())
 
 
 def finish(graph: Graph, interface: Interface, stages: Sequence[tuple[str, Graph]] = ()) -> Compiled:

@@ -12,6 +12,7 @@ from graphgrad.core.errors import GraphgradError, InvalidNameError, Verification
 from graphgrad.core.flat import Flat, flatten, unflatten
 from graphgrad.core.node import Node
 from graphgrad.core.provenance import Site
+from graphgrad.core.rewriting import Firing, Rewriting, Safety
 from graphgrad.core.text import write_nodes
 from graphgrad.core.traverse import toposort
 
@@ -35,30 +36,6 @@ class Origin:
 
 
 Origins = Mapping[Node, tuple[Origin, ...]]
-
-
-@dataclass(frozen=True, eq=False)
-class Rewriting:
-    """How a graph came from the one that the user and differentiation wrote.
-
-    Kept here and not at the nodes: those are shared with other models, which must not change by it.
-    """
-
-    original: Graph
-    """The graph before anything was rewritten: what the rewritten one has to compute."""
-    replaced: Mapping[Node, Node]
-    """For nodes of the original graph, the node that computes their value now, followed to the end."""
-    made_for: Mapping[Node, Node]
-    """For each node that is not of the original graph, the one of it that it was first made for."""
-
-    @cached_property
-    def stands_for(self) -> Mapping[Node, tuple[Node, ...]]:
-        """For each node that computes the value of others now, those that the user wrote, in their order."""
-        found: dict[Node, list[Node]] = {}
-        for old, new in self.replaced.items():
-            if old not in self.original.origins:
-                found.setdefault(new, []).append(old)
-        return {new: tuple(sorted(olds, key=lambda node: node.serial)) for new, olds in found.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +83,11 @@ class Graph:
     def current(self, node: Node) -> Node:
         """The node that computes the value of `node` in this graph; `node` may be one that was rewritten."""
         return node if self.rewriting is None else self.rewriting.replaced.get(node, node)
+
+    def home(self, node: Node) -> Node:
+        """Where the gradient of a node of the model is told: at the node itself, or what its value went into."""
+        now = self.current(node)
+        return now if self.rewriting is None else self.rewriting.absorbed.get(node, now)
 
     def written(self, node: Node) -> Node:
         """The node that was written and that `node` was made for: itself, unless rewriting made it."""
@@ -188,7 +170,8 @@ class Graph:
 
     def __reduce__(self) -> tuple[object, ...]:
         order = tuple(self.origins)
-        pairs = () if self.rewriting is None else (self.rewriting.replaced, self.rewriting.made_for)
+        done = self.rewriting
+        pairs = () if done is None else (done.replaced, done.made_for, done.absorbed)
         roots = [*self.inputs, *self.outputs, *order]
         plain = []
         for node in order:
@@ -198,9 +181,13 @@ class Graph:
         counts = tuple(len(self.origins[node]) for node in order)
         for mapping in pairs:
             roots += [node for pair in mapping.items() for node in pair]
-        original = None if self.rewriting is None else self.rewriting.original
+        firings = () if done is None else done.firings
+        for one in firings:
+            roots += [one.node, one.replacement, one.written]
         lengths = (len(self.inputs), len(self.outputs), *map(len, pairs))
-        return (_restore, (original, flatten(roots), lengths, counts, tuple(plain)))
+        rules = tuple((one.rule, one.safety) for one in firings)
+        original = None if done is None else done.original
+        return (_restore, (original, flatten(roots), lengths, counts, tuple(plain), rules))
 
 
 def _restore(
@@ -209,6 +196,7 @@ def _restore(
     lengths: tuple[int, ...],
     counts: tuple[int, ...],
     plain: tuple[tuple[Role, int | None], ...],
+    rules: tuple[tuple[str, Safety], ...],
 ) -> Graph:
     nodes = unflatten(flat)
     inputs, outputs, *pairs = lengths
@@ -224,8 +212,11 @@ def _restore(
         origins[node] = tuple(entries)
     if original is None:
         return Graph(nodes[:inputs], nodes[inputs:start], origins)
-    replaced, made_for = ({next(forwards): next(forwards) for _ in range(length)} for length in pairs)
-    rewriting = Rewriting(original, replaced, made_for)
+    replaced, made_for, absorbed = (
+        {next(forwards): next(forwards) for _ in range(length)} for length in pairs
+    )
+    firings = tuple(Firing(*rule, next(forwards), next(forwards), next(forwards)) for rule in rules)
+    rewriting = Rewriting(original, replaced, made_for, absorbed, firings)
     return Graph(nodes[:inputs], nodes[inputs:start], origins, rewriting)
 
 

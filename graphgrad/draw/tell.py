@@ -80,7 +80,7 @@ class _Teller:
 
     def _home(self, node: Node) -> Node | None:
         """The forward node at whose card a backward node stands: the one it was made for, or a leaf's first reader."""
-        forward = self.graph.current(self.graph.origins[node][0].forward)
+        forward = self.graph.home(self.graph.origins[node][0].forward)
         if not is_free(forward):
             return None if forward in self.graph.origins else forward
         return self.first_reader.get(forward)
@@ -184,7 +184,7 @@ def _rule(teller: _Teller, card: _Card, inputs: Sequence[Node]) -> str:
     own = {node: at for at, node in enumerate(card.statement.nodes)}
     for statement in card.backward:
         for origin in teller.graph.origins[statement.nodes[-1]]:
-            forward = teller.graph.current(origin.forward)
+            forward = teller.graph.home(origin.forward)
             if origin.role == "chain" and origin.index is not None and forward in own:
                 text = origin.forward.op.rule.get(origin.forward.op.operand_name(origin.index), "")
                 if text != "G":

@@ -146,7 +146,9 @@ class Namer:
         """A name for what the user did not name: by its op, and for a product of matrices by its factors."""
         noun = identifier(node.op.noun)
         chain = [
-            origin for origin in self._graph.origins.get(node, ()) if origin.role in ("chain", "accumulate")
+            origin
+            for origin in self._graph.origins.get(node, ())
+            if origin.role in ("chain", "accumulate", "unbroadcast")
         ]
         if chain and node.dtype.kind == "f":
             forward, index = chain[0].forward, chain[0].index

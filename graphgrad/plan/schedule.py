@@ -148,7 +148,7 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
 
     def passed(node: Node) -> int:
         """How far back the chain rule is when it makes a node."""
-        origin = graph.current(graph.origins[node][0].forward)
+        origin = graph.home(graph.origins[node][0].forward)
         if is_free(origin):
             return -first_use.get(origin, -1)
         return -place.get(origin, len(place) + found_at.get(origin, 0))

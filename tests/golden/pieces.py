@@ -1,12 +1,12 @@
 """pieces: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 8f0990623020. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph f311d5b961e6. Needs NumPy only.
 
     total_average, grads = forward_and_backward(series, smooth)
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 
-Memory beyond the arguments: 10 * ((time + 1) // 2) + 26 * time + 862 B in a thread's first call, 8 * time +
+Memory beyond the arguments: 10 * ((time + 1) // 2) + 26 * time + 854 B in a thread's first call, 8 * time +
 16 B of it results, and the rest is kept for its next.
 """
 
@@ -91,17 +91,16 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                           # multiply:  G x
     d_largest_product = d_total * part                           # multiply:  G y
-    d_part = np.sum(d_part_product, axis=0)                      # multiply:  part was broadcast over 1
+    d_part = np.squeeze(d_part_product, axis=0)                  # multiply:  part was broadcast
     d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part
     same = np.equal(filled_2, largest, out=work.same)            # max:       G where x won, ties share
-    d_largest = np.broadcast_to(d_largest_product, (1, 2))       # spread:    written out as largest
-    d_filled_2_converted = work.both                             # max:       G where x won, ties share
+    d_filled_2_converted = work.both
     np.copyto(d_filled_2_converted, same, casting="unsafe")
     # max:       G where x won, ties share
     d_filled_2_total = np.sum(d_filled_2_converted, axis=0, keepdims=True)
-    d_filled_2 = _keep(same, d_largest / d_filled_2_total, out=work.both)
+    d_filled_2 = _keep(same, d_largest_product / d_filled_2_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
     d_both = d_filled_2
     d_both[0] = d_both_spread
@@ -140,31 +139,30 @@ def forward(series, smooth):
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total_average by each of smooth, series."""
     filled_2, largest, part, time = residuals
-    d_total = np.float32(cotangent)                         # seed:      d total_average / d total_average
+    d_total = np.float32(cotangent)                       # seed:      d total_average / d total_average
     work = _borrow(time)
-    d_product = d_total / 100                               # mean:      each element's share, G / n
-    d_part_4_product = d_product * table                    # multiply:  G x
-    d_part_4 = np.sum(d_part_4_product)                     # multiply:  part_4 was broadcast over 100
-    d_part_product = d_total * largest                      # multiply:  G x
-    d_largest_product = d_total * part                      # multiply:  G y
-    d_part = np.sum(d_part_product, axis=0)                 # multiply:  part was broadcast over 1
-    d_smooth = np.zeros((3,), np.float32)                   # sum:       smooth is used more than once
+    d_product = d_total / 100                             # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                  # multiply:  G x
+    d_part_4 = np.sum(d_part_4_product)                   # multiply:  part_4 was broadcast over 100
+    d_part_product = d_total * largest                    # multiply:  G x
+    d_largest_product = d_total * part                    # multiply:  G y
+    d_part = np.squeeze(d_part_product, axis=0)           # multiply:  part was broadcast
+    d_smooth = np.zeros((3,), np.float32)                 # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part
-    same = np.equal(filled_2, largest, out=work.same)       # max:       G where x won, ties share
-    d_largest = np.broadcast_to(d_largest_product, (1, 2))  # spread:    written out as largest
-    d_filled_2_converted = work.both                        # max:       G where x won, ties share
+    same = np.equal(filled_2, largest, out=work.same)     # max:       G where x won, ties share
+    d_filled_2_converted = work.both
     np.copyto(d_filled_2_converted, same, casting="unsafe")
     # max:       G where x won, ties share
     d_filled_2_total = np.sum(d_filled_2_converted, axis=0, keepdims=True)
-    d_filled_2 = _keep(same, d_largest / d_filled_2_total, out=work.both)
-    d_both_spread = np.broadcast_to(np.float32(0), (2,))    # update:    G elsewhere
+    d_filled_2 = _keep(same, d_largest_product / d_filled_2_total, out=work.both)
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
     d_both = d_filled_2
     d_both[0] = d_both_spread
-    d_part_3 = d_both[time - 1:]                            # concatenate: G's own part
+    d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
     d_change = d_both[:time - 1]
-    d_part_2 = np.negative(d_change, out=work.change)       # subtract:  -G
-    d_series = np.zeros((time, 2), np.float32)              # sum:       series is used more than once
+    d_part_2 = np.negative(d_change, out=work.change)     # subtract:  -G
+    d_series = np.zeros((time, 2), np.float32)            # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
     d_series[1:] += d_change

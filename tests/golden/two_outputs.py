@@ -1,6 +1,6 @@
 """two_outputs: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 3c303028486a. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph f1d0870a1e8d. Needs NumPy only.
 
     outputs, grads = forward_and_backward(x, w)
 
@@ -23,8 +23,8 @@ class Workspace:
     def __init__(self, n):
         self.x_w = np.empty((n, 2), np.float64)              # x_w, then d_code_2, d_x_w
         self.code_transposed = np.empty((n, 4), np.float64)  # code_transposed, then back, ...
-        self.difference = np.empty((n, 4), np.float64)       # difference, then d_difference, ...
-        self.squared = np.empty((n, 4), np.float64)          # squared, then d_x_negated
+        self.difference = np.empty((n, 4), np.float64)       # difference, then d_difference
+        self.squared = np.empty((n, 4), np.float64)          # squared, then d_code_transposed_product, ...
         self.d_x_w_product = np.empty((n, 2), np.float64)    # d_x_w_product, then d_x_w_difference
 
 
@@ -56,48 +56,47 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
     if cotangent["loss"] is None or cotangent["code"] is not None:
         outputs, residuals = forward(x, w)
         return outputs, backward(residuals, cotangent)
-    d_loss = np.float64(cotangent["loss"])                        # seed:      d loss / d loss
+    d_loss = np.float64(cotangent["loss"])                     # seed:      d loss / d loss
     n = x.shape[0]
     work = _borrow(n)
 
     # forward: encoder
-    x_w = np.dot(x, w, out=work.x_w)                              # x @ w                    models.py:56
-    code = np.tanh(x_w)                                           # gg.tanh(x @ w)           models.py:56
+    x_w = np.dot(x, w, out=work.x_w)                           # x @ w                    models.py:56
+    code = np.tanh(x_w)                                        # gg.tanh(x @ w)           models.py:56
 
     # forward: decoder
-    transposed = w.T                                              # w.T                      models.py:58
+    transposed = w.T                                           # w.T                      models.py:58
     # code @ w.T               models.py:58
     code_transposed = np.dot(code, transposed, out=work.code_transposed)
-    back = code_transposed                                        # gg.sigmoid(code @ w.T)   models.py:58
+    back = code_transposed                                     # gg.sigmoid(code @ w.T)   models.py:58
     np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
     np.exp(np.minimum(code_transposed, 0, out=back), out=back)
     np.divide(back, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference), out=back)
 
     # forward
-    difference = np.subtract(back, x, out=work.difference)        # back - x                 models.py:59
-    squared = np.square(difference, out=work.squared)             # (back - x) ** 2          models.py:59
-    total = np.sum(squared)                                       # gg.sum((back - x) ** 2)  models.py:59
+    difference = np.subtract(back, x, out=work.difference)     # back - x                 models.py:59
+    squared = np.square(difference, out=work.squared)          # (back - x) ** 2          models.py:59
+    total = np.sum(squared)                                    # gg.sum((back - x) ** 2)  models.py:59
 
     # backward
     d_difference = np.multiply(d_loss * 2, difference, out=difference)  # square:    G 2 x
-    d_x_negated = np.negative(d_difference, out=work.squared)     # subtract:  -G
 
     # backward: decoder
-    d_code_transposed_product = np.multiply(d_difference, back, out=d_difference)  # sigmoid:   G y (1 - y)
+    d_code_transposed_product = np.multiply(d_difference, back, out=work.squared)  # sigmoid:   G y (1 - y)
     d_code_transposed_difference = np.subtract(1, back, out=back)
     d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
         out=d_code_transposed_product)
-    d_transposed = code.T @ d_code_transposed                     # matmul:    dB = A.T G
-    d_code_2 = np.dot(d_code_transposed, transposed.T, out=work.x_w)  # matmul:    dA = G B.T
+    d_transposed = code.T @ d_code_transposed                  # matmul:    dB = A.T G
+    d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)      # matmul:    dA = G B.T
 
     # backward: encoder
     d_x_w_product = np.multiply(code, code, out=work.d_x_w_product)  # tanh:      G (1 - y y)
     d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
     d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-    d_w_product = x.T @ d_x_w                                     # matmul:    dB = A.T G
-    d_w = d_transposed.T + d_w_product                            # sum:       w is used more than once
-    d_x_product = np.dot(d_x_w, transposed, out=work.difference)  # matmul:    dA = G B.T
-    d_x = d_x_negated + d_x_product                               # sum:       x is used more than once
+    d_w_product = x.T @ d_x_w                                  # matmul:    dB = A.T G
+    d_w = d_transposed.T + d_w_product                         # sum:       w is used more than once
+    d_x_product = np.dot(d_x_w, transposed, out=work.squared)  # matmul:    dA = G B.T
+    d_x = d_x_product - d_difference                           # sum:       x is used more than once
     _give_back(work, n)
     return {"loss": total, "code": code}, {"w": d_w, "x": d_x}
 
@@ -125,25 +124,24 @@ def forward(x, w):
     squared = np.square(difference, out=work.code_transposed)  # (back - x) ** 2          models.py:59
     total = np.sum(squared)                                    # gg.sum((back - x) ** 2)  models.py:59
     _give_back(work, n)
-    return {"loss": total, "code": code.copy()}, (x, code, transposed, back, difference)
+    return {"loss": total, "code": code.copy()}, (x, w, code, transposed, back, difference)
 
 
 def _backward_from_loss(residuals, cotangent):
     """Return the gradient of cotangent * loss by each of w, x."""
-    x, code, transposed, back, difference = residuals
+    x, w, code, transposed, back, difference = residuals
     d_loss = np.float64(cotangent)                                # seed:      d loss / d loss
     n = x.shape[0]
     work = _borrow(n)
     d_difference = np.multiply(d_loss * 2, difference, out=work.code_transposed)  # square:    G 2 x
-    d_x_negated = np.negative(d_difference, out=work.difference)  # subtract:  -G
 
     # decoder
-    d_code_transposed_product = np.multiply(d_difference, back, out=d_difference)  # sigmoid:   G y (1 - y)
+    d_code_transposed_product = np.multiply(d_difference, back, out=work.difference)  # sigmoid:   G y (1 - y)
     d_code_transposed_difference = np.subtract(1, back, out=work.squared)
     d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
         out=d_code_transposed_product)
     d_transposed = code.T @ d_code_transposed                     # matmul:    dB = A.T G
-    d_code_2 = np.dot(d_code_transposed, transposed.T, out=work.x_w)  # matmul:    dA = G B.T
+    d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)         # matmul:    dA = G B.T
 
     # encoder
     d_x_w_product = np.multiply(code, code, out=work.d_x_w_product)  # tanh:      G (1 - y y)
@@ -151,15 +149,15 @@ def _backward_from_loss(residuals, cotangent):
     d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
     d_w_product = x.T @ d_x_w                                     # matmul:    dB = A.T G
     d_w = d_transposed.T + d_w_product                            # sum:       w is used more than once
-    d_x_product = np.dot(d_x_w, transposed, out=work.code_transposed)  # matmul:    dA = G B.T
-    d_x = d_x_negated + d_x_product                               # sum:       x is used more than once
+    d_x_product = np.dot(d_x_w, transposed, out=work.difference)  # matmul:    dA = G B.T
+    d_x = d_x_product - d_difference                              # sum:       x is used more than once
     _give_back(work, n)
     return {"w": d_w, "x": d_x}
 
 
 def _backward_from_code(residuals, cotangent):
     """Return the gradient of cotangent * code by each of w, x."""
-    x, code, transposed, back, difference = residuals
+    x, w, code, transposed, back, difference = residuals
     d_code = cotangent                                     # seed:      d code / d code
     n = x.shape[0]
     work = _borrow(n)

@@ -1,0 +1,81 @@
+"""The passes, in order, and which of their rules a level uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphgrad.core.graph import Graph
+from graphgrad.core.rewriting import Safety
+from graphgrad.rewrite import canonical, fold, prune
+from graphgrad.rewrite.engine import declines, visit
+from graphgrad.rewrite.lineage import Decline, Lineage
+from graphgrad.rewrite.rule import Rule
+from graphgrad.rewrite.rules import (
+    casts,
+    choices,
+    functions,
+    neutral,
+    positive,
+    powers,
+    reductions,
+    shapes,
+    signs,
+)
+
+PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    ("prune", prune.RULES),
+    ("fold", fold.RULES),
+    (
+        "simplify",
+        (*neutral.RULES, *signs.RULES, *choices.RULES, *casts.RULES, *functions.RULES, *positive.RULES),
+    ),
+    ("powers", powers.RULES),
+    ("shapes", (*shapes.RULES, *reductions.RULES)),
+    ("share", canonical.RULES),
+)
+"""Run in this order, again and again until no rule fires."""
+
+SAFE: dict[str, tuple[Safety, ...]] = {
+    "plain": (),
+    "default": ("exact", "rounding", "widening"),
+    "fast": ("exact", "rounding", "widening", "range"),
+}
+"""The classes of rules that each level uses."""
+
+
+def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
+    """The graph after each pass, by the pass's name; a pass that has nothing to do gives the same object back.
+
+    Passes that find something to do once more, because of a later one, are listed once more.
+
+    >>> x = gg.input("x", (3,))
+    >>> stages = rewrite(Graph((x,), (gg.exp(x * 1) * (2 + gg.const(1.0, "float32")),)), "default")
+    >>> [name for name, _ in stages]
+    ['prune', 'fold', 'simplify', 'powers', 'shapes', 'share']
+    >>> [node.op.name for node in stages[-1][1].nodes]
+    ['input', 'exp', 'const', 'multiply']
+    """
+    if not SAFE[level]:
+        return ()
+    lineage = Lineage(graph)
+    stages: list[tuple[str, Graph]] = []
+    done: dict[str, Graph] = {}  # what each pass saw last, and had nothing to do on
+    while len(done) < len(PASSES) or any(seen is not graph for seen in done.values()):
+        for name, rules in PASSES:
+            if done.get(name) is not graph:
+                done[name] = following = visit(graph, _used(rules, level), lineage)
+                if following is not graph or len(stages) < len(PASSES):
+                    stages.append((name, following))
+                if following is not graph:
+                    del done[name]
+                graph = following
+    return tuple(stages)
+
+
+def declined(graph: Graph, level: str) -> tuple[Decline, ...]:
+    """Which rules fit somewhere in a rewritten graph and do not fire there, and why."""
+    return declines(graph, [one for _, rules in PASSES for one in _used(rules, level)])
+
+
+def _used(rules: Sequence[Rule], level: str) -> list[Rule]:
+    return [one for one in rules if one.safety in SAFE[level]]

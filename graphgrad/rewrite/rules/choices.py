@@ -1,0 +1,95 @@
+"""`where`: choices that are none, and choices within choices, which masked gradients are full of."""
+
+from __future__ import annotations
+
+from graphgrad.core.node import Node
+from graphgrad.core.spec import broadcast
+from graphgrad.rewrite.pattern import broadcast_to, where
+from graphgrad.rewrite.rule import Declined, Example, rule
+
+_ONE: tuple[Example, ...] = (
+    {"c": ("bool", (3,)), "x": (3,)},
+    {"c": ("bool", ("n", 1)), "x": (2,)},
+    {"c": ("bool", ()), "x": ()},
+)
+_TWO: tuple[Example, ...] = tuple(
+    {**one, "y": shape} for one, shape in zip(_ONE, ((3,), ("n", 2), ()), strict=True)
+)
+_THREE: tuple[Example, ...] = tuple(
+    {**one, "z": shape} for one, shape in zip(_TWO, ((3,), (1, 2), ()), strict=True)
+)
+_WIDER: Example = {"c": ("bool", (3,)), "x": (3,), "y": (3,), "z": (3,)}
+
+
+def _in_shape_of(x: Node, *others: Node) -> Node:
+    """x as large as a choice between it and others is."""
+    node: Node = broadcast_to(x, broadcast([x.shape, *(other.shape for other in others)]))
+    return node
+
+
+def _makes_larger(lost: Node, *kept: Node) -> Declined | None:
+    """What is not chosen may still be what gives the result its shape."""
+    shape = broadcast([node.shape for node in kept])
+    if broadcast([shape, lost.shape]) != shape:
+        return Declined("what is never chosen gives the result its shape")
+    return None
+
+
+RULES = (
+    rule(
+        "where_same",
+        lambda c, x: where(c, x, x),
+        lambda c, x: _in_shape_of(x, c),
+        safety="exact",
+        after="x",
+        examples=_ONE,
+    ),
+    rule(
+        "where_true",
+        lambda x, y: where(True, x, y),
+        lambda x, y: _in_shape_of(x, y),
+        safety="exact",
+        after="x",
+        examples=[{"x": (3,), "y": ("n", 1)}, {"x": (), "y": ()}],
+    ),
+    rule(
+        "where_false",
+        lambda x, y: where(False, x, y),
+        lambda x, y: _in_shape_of(y, x),
+        safety="exact",
+        after="y",
+        examples=[{"x": (3,), "y": ("n", 1)}, {"x": (), "y": ()}],
+    ),
+    rule(
+        "where_chosen_again",
+        lambda c, x, y, z: where(c, where(c, x, y), z),
+        lambda c, x, z: where(c, x, z),
+        safety="exact",
+        when=lambda c, x, y, z: _makes_larger(y, c, x, z),
+        examples=_THREE,
+        declined=[{**_WIDER, "y": (2, 3)}],
+    ),
+    rule(
+        "where_refused_again",
+        lambda c, x, y, z: where(c, x, where(c, y, z)),
+        lambda c, x, z: where(c, x, z),
+        safety="exact",
+        when=lambda c, x, y, z: _makes_larger(y, c, x, z),
+        examples=_THREE,
+        declined=[{**_WIDER, "y": (2, 3)}],
+    ),
+    rule(
+        "where_not",
+        lambda c, x, y: where(where(c, False, True), x, y),
+        lambda c, x, y: where(c, y, x),
+        safety="exact",
+        examples=_TWO,
+    ),
+    rule(
+        "where_as_it_is",
+        lambda c: where(c, True, False),
+        lambda c: c,
+        safety="exact",
+        examples=[{"c": ("bool", (3,))}, {"c": ("bool", ("n", 2))}],
+    ),
+)

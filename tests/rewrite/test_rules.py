@@ -1,0 +1,126 @@
+"""Every rule, on its own left side: it fires, changes no spec, no value beyond its class and no gradient."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphgrad as gg
+from graphgrad.core.graph import Graph
+from graphgrad.core.traverse import toposort
+from graphgrad.interpret import interpret, interpret_all
+from graphgrad.rewrite.engine import apply_rules, declines
+from graphgrad.rewrite.measure import total
+from graphgrad.rewrite.passes import PASSES
+from tests.rewrite.samples import SIZES, assignments, built, cases, difference, dtypes_of, shown
+
+ROOT = Path(__file__).parent.parent.parent
+RULES = [rule for _, rules in PASSES for rule in rules]
+
+
+def graph_of(rule, example, dtype):
+    node, leaves = built(rule, example, dtype)
+    return Graph(tuple(leaves), (node,)).verify()
+
+
+def values_of(graph, leaves):
+    with np.errstate(all="ignore"):
+        return interpret(graph.outputs, leaves)
+
+
+def check_values(rule, before, after):
+    """Raise if the rewritten graph gives something else than the rule's class allows."""
+    rng = np.random.default_rng(0)
+    # huge numbers of both signs tell in which order they are added, which a rule for sums may change
+    reorders = rule.safety == "rounding" and "power" not in rule.name and rule.name != "reciprocal"
+    tame = {"rounding": reorders, "range": False}.get(rule.safety, "mean" in rule.name)
+    for values in assignments(before.inputs, rng, tame):
+        if rule.safety == "range":
+            values = {leaf: np.abs(np.where(np.isfinite(array), array, 1)) for leaf, array in values.items()}
+        (written,), (rewritten,) = values_of(before, values), values_of(after, values)
+        truth = values_of(before, {leaf: wide(array) for leaf, array in values.items()})[0]
+        scale = sizes_on_the_way(rule, before, values, tame)
+        problem = difference(written, rewritten, rule.safety, scale, truth)
+        assert problem is None, f"the rule {rule.name} gives {problem} at {list(values.values())}"
+
+
+def wide(array):
+    return array.astype(np.longdouble) if array.dtype.kind == "f" else array
+
+
+def sizes_on_the_way(rule, graph, values, tame):
+    """For each element of the result, the largest number that it was computed from, where digits may cancel."""
+    if tame:  # all that was added up
+        return sum(float(np.sum(np.abs(array), where=np.isfinite(array))) for array in values.values())
+    if rule.safety != "widening":
+        return 0.0
+    with np.errstate(all="ignore"):
+        known = interpret_all(graph.outputs, values)
+    sizes = [np.nan_to_num(np.abs(wide(np.asarray(value))), posinf=0) for value in known.values()]
+    return np.maximum.reduce(np.broadcast_arrays(*sizes))
+
+
+def check_gradients(rule, before, after):
+    rng = np.random.default_rng(1)
+    by = [leaf for leaf in before.inputs if leaf.dtype.kind == "f"]
+    if not by or before.outputs[0].dtype.kind != "f":
+        return
+    values = {}
+    for leaf in before.inputs:
+        shape = tuple(SIZES.get(str(size), size) for size in leaf.shape)
+        values[leaf] = np.asarray(rng.uniform(0.5, 2, shape), leaf.dtype)
+    seed = np.asarray(rng.normal(size=values_of(before, values)[0].shape), before.outputs[0].dtype)
+    cotangent = gg.input("seed", before.outputs[0].shape, before.outputs[0].dtype)
+    written, rewritten = (
+        values_of(Graph((), tuple(gg.grad(graph.outputs[0], by, cotangent))), {**values, cotangent: seed})
+        for graph in (before, after)
+    )
+    tolerance = 1e-4 if before.outputs[0].dtype.itemsize < 8 else 1e-11
+    for leaf, one, other in zip(by, written, rewritten, strict=True):
+        assert np.allclose(one, other, rtol=tolerance, atol=tolerance), (
+            f"the rule {rule.name} changes the gradient by {leaf.name} from {one} to {other}"
+        )
+
+
+def check_rule(rule, example, dtype):
+    """Everything that holds for a rule."""
+    before = graph_of(rule, example, dtype)
+    after = apply_rules(before, [rule])
+    assert after is not before, f"the rule {rule.name} does not fire on its own left side"
+    assert {firing.rule for firing in after.rewriting.firings} == {rule.name}
+    after.verify()
+    assert [node.specs for node in after.outputs] == [node.specs for node in before.outputs]
+    assert total(toposort(after.outputs)) < total(before.nodes)
+    check_values(rule, before, after)
+    if rule.has_gradient:
+        check_gradients(rule, before, after)
+
+
+@pytest.mark.parametrize(("rule", "example", "dtype"), **cases(RULES))
+def test_rule(rule, example, dtype):
+    check_rule(rule, example, dtype)
+
+
+DECLINED = [(rule, example) for rule in RULES for example in rule.declined]
+
+
+@pytest.mark.parametrize(
+    ("rule", "example"), DECLINED, ids=[f"{rule.name}-{shown(example)}" for rule, example in DECLINED]
+)
+def test_rule_does_not_fire(rule, example):
+    graph = graph_of(rule, example, dtypes_of(rule, example)[0])
+    assert apply_rules(graph, [rule]) is graph
+    assert all(one.rule == rule.name and one.reason.strip() for one in declines(graph, [rule]))
+
+
+def test_names_are_unique_and_rules_say_what_they_do():
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert all(rule.before and rule.after and rule.dtypes for rule in RULES)
+
+
+def test_the_page_of_rules_is_what_the_rules_say():
+    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs" / "refresh.py")
+    refresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(refresh)
+    assert refresh.REWRITES.read_text(encoding="utf-8") == refresh.rewrites(), "run docs/refresh.py"
