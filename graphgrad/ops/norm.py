@@ -87,8 +87,7 @@ def _norm(x: Node, order: Any, axes: tuple[int, ...], keepdims: bool) -> Node:
         return min(size, axes, keepdims=keepdims)
     if p == 1:
         return sum(size, axes, keepdims=keepdims)
-    powers = power(size, p)
-    if 0 < p < 1:  # the slope at 0 is infinite, and sign(0) is 0
-        powers = where(equal(size, 0), 0, powers)
+    edge = 0 if p > 0 else np.inf  # what an element of 0 adds, where its slope is infinite but for p > 1
+    powers = power(size, p) if p > 1 else where(equal(size, 0), edge, power(size, p))
     total = called("sum_powers", sum(powers, axes, keepdims=keepdims))
-    return where(equal(total, 0), 0, power(total, 1 / p)) if p > 0 else power(total, 1 / p)
+    return where(equal(total, edge), 0, power(total, 1 / p))
