@@ -1,5 +1,14 @@
 """Layers and functions of neural networks, under PyTorch's names."""
 
-from graphgrad.nn.functional import cross_entropy, log_softmax, mse_loss, relu, sigmoid, softmax
+from graphgrad.nn.functional import (
+    cross_entropy,
+    embedding,
+    log_softmax,
+    mse_loss,
+    one_hot,
+    relu,
+    sigmoid,
+    softmax,
+)
 
-__all__ = ["cross_entropy", "log_softmax", "mse_loss", "relu", "sigmoid", "softmax"]
+__all__ = ["cross_entropy", "embedding", "log_softmax", "mse_loss", "one_hot", "relu", "sigmoid", "softmax"]

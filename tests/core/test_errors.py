@@ -21,7 +21,8 @@ MISTAKES = {
     "axis": (lambda: gg.sum(W, axis=2), gg.ShapeError, "axis 2 is out of range", None),
     "index": (lambda: W[50], gg.ShapeError, "index 50 is out of range for size 50", None),
     "items": (lambda: W[0, 0, 0], gg.ShapeError, "too many items", None),
-    "array index": (lambda: W[[0, 1]], gg.UnsupportedError, "arrays, lists and masks", None),
+    "array index": (lambda: W[[0, 50]], gg.ShapeError, "index 50 is out of range for size 50", None),
+    "mask": (lambda: X[X > 0], gg.UnsupportedError, "depends on its values", "gg.where"),
     "truth": (lambda: bool(X > 0), gg.NodeUseError, "no truth value", "gg.where"),
     "float": (lambda: float(gg.sum(X)), gg.NodeUseError, "no number yet", "gg.compile"),
     "write": (lambda: W.__setitem__(0, 1.0), gg.NodeUseError, "immutable", "gg.at(node, i).set(v)"),
@@ -53,7 +54,7 @@ def test_message_says_what_and_where(mistake):
     assert f"at test_errors.py:{line}, in layer encoder/hidden" in message
 
 
-@pytest.mark.parametrize("mistake", ["matmul", "broadcast", "truth", "write", "array index", "float"])
+@pytest.mark.parametrize("mistake", ["matmul", "broadcast", "truth", "write", "mask", "float"])
 def test_common_mistakes_come_with_a_suggestion(mistake):
     with pytest.raises(gg.GraphgradError, match="try: "):
         MISTAKES[mistake][0]()
