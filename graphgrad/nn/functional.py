@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from graphgrad.core.errors import DTypeError, InvalidValueError, ShapeError
 from graphgrad.core.node import Node
+from graphgrad.core.op import apply
 from graphgrad.core.provenance import composite, suggest
 from graphgrad.core.spec import shape_text
 from graphgrad.ops.arithmetic import maximum, negative, square, subtract
-from graphgrad.ops.compare import equal, where
 from graphgrad.ops.convert import stop_gradient
 from graphgrad.ops.elementary import exp, log, sigmoid
-from graphgrad.ops.leaf import Operand, as_node, const
-from graphgrad.ops.movement import expand_dims, normal_axis
+from graphgrad.ops.leaf import Operand, as_node
+from graphgrad.ops.movement import normal_axis
 from graphgrad.ops.reduce import max as largest
 from graphgrad.ops.reduce import mean, sum
+from graphgrad.ops.segment import one_hot
+from graphgrad.ops.subscript import ARRAY, each
+from graphgrad.ops.take import take
 
-__all__ = ["cross_entropy", "log_softmax", "mse_loss", "relu", "sigmoid", "softmax"]
+__all__ = ["cross_entropy", "embedding", "log_softmax", "mse_loss", "one_hot", "relu", "sigmoid", "softmax"]
 
 
 @composite
@@ -110,14 +111,14 @@ def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: st
         Logits, with the classes along `axis`.
     target:
         Class numbers (integers, the logits' shape without `axis`), or probabilities (floats, the logits'
-        shape). A row whose number is no class contributes 0.
+        shape). A number that is no class is an IndexError when the model runs; below 0 it counts from the end.
     reduction:
         "mean" over the rows, "sum", or "none".
 
     Raises
     ------
-    ShapeError, DTypeError, InvalidValueError
-        If the shapes do not fit, the target is boolean, or the number of classes is symbolic.
+    ShapeError, DTypeError
+        If the shapes do not fit, or the target is boolean.
 
     >>> logits, label = gg.input("logits", ("batch", 10)), gg.input("label", ("batch",), "int64")
     >>> gg.nn.cross_entropy(logits, label).shape
@@ -140,10 +141,17 @@ def cross_entropy(input: Operand, target: Operand, axis: int = -1, reduction: st
     if wanted.dtype.kind == "f":
         weighted = _called("weighted", sum(_called("terms", wanted * log_p), at))
         return _reduced(_called("losses", negative(weighted)), reduction)
-    classes = logits.shape[at]
-    if not isinstance(classes, int):
-        raise InvalidValueError("cross_entropy: the number of classes must be fixed", saw=[logits.describe()])
-    numbers = np.arange(classes, dtype=wanted.dtype).reshape((classes,) + (1,) * (logits.ndim - 1 - at))
-    is_label = _called("is_label", equal(expand_dims(wanted, at), _called("classes", const(numbers))))
-    chosen = _called("chosen", where(is_label, log_p, 0))
-    return _reduced(_called("losses", negative(_called("picked", sum(chosen, at)))), reduction)
+    steps = iter(range(logits.ndim))
+    index = tuple(ARRAY if number == at else each(next(steps)) for number in range(logits.ndim))
+    picked = _called("picked", apply("gather", log_p, wanted, index=index))
+    return _reduced(_called("losses", negative(picked)), reduction)
+
+
+@composite
+def embedding(input: Operand, weight: Operand) -> Node:
+    """The rows of `weight` at these indices: ``weight[input]``. The gradient of a row is the sum over all its uses.
+
+    >>> gg.nn.embedding(gg.input("tokens", ("batch", 8), "int64"), gg.param("table", (100, 16))).shape
+    (Dim('batch'), 8, 16)
+    """
+    return take(weight, input, axis=0)
