@@ -47,7 +47,7 @@ fuzz: setup-test ## the property tests with many random examples (long)
 golden: setup-test ## rewrite the golden files from what is emitted now; read the diff before committing
 	@$(PY) -m pytest -q -m golden --update-golden
 
-bench: setup-bench ## measure against torch, JAX, autograd and PyTensor
+bench: setup-bench ## measure lesson 8 against torch, JAX, autograd and PyTensor
 	@$(PY) -m benchmarks
 
 clean: ## remove the environment, caches and build products

@@ -1,8 +1,9 @@
 """Time to first result: importing, compiling lesson 8, and compiling chains of thousands of ops.
 
-python -m benchmarks.compile_time
+python -m benchmarks.compile_time [--level LEVEL] [--nodes N]
 """
 
+import argparse
 import gc
 import importlib.util
 import statistics
@@ -12,12 +13,14 @@ import time
 from contextlib import contextmanager
 
 import graphgrad as gg
-from benchmarks.measure import report, seconds
+from benchmarks import machine
+from benchmarks.contenders import CONTENDERS
+from benchmarks.runner import seconds
 from examples.lesson8 import lesson8
 from graphgrad import pipeline
 
-CHAINS = (12_500, 25_000, 50_000)
-RIVALS = ("torch", "jax", "pytensor")
+NODES = 50_000
+RIVALS = ("torch", "jax", "autograd", "pytensor")
 
 
 def seconds_alone(before, timed, repeat):
@@ -33,20 +36,20 @@ def import_seconds(repeat=9):
     return seconds_alone("import numpy", "import graphgrad", repeat)
 
 
-def first_result_seconds(name, repeat=3):
+def first_result_seconds(key, repeat=3):
     """From `import numpy` to the first loss and gradients of lesson 8: import, build, compile, call."""
-    contender = f"{name}_contender"
-    before = f"from benchmarks.lesson8 import {contender}, sample; arrays = sample(64)"
-    rest = seconds_alone(before, f"{contender}(arrays)()", repeat)
-    return rest + (import_seconds(repeat) if name == "graphgrad" else 0)
+    before = "from benchmarks.contenders import CONTENDERS; from benchmarks.workloads import WORKLOADS"
+    before += "; workload = WORKLOADS['lesson8'].sized({'rows': 64}); arrays = workload.arrays()"
+    rest = seconds_alone(before, f"CONTENDERS[{key!r}].prepare(workload, arrays)()", repeat)
+    return rest + (0 if key in RIVALS else import_seconds(repeat))
 
 
-def lesson8_seconds(repeat=15):
+def lesson8_seconds(level, repeat=15):
     """From nothing to a compiled model; new leaves each time, so that no node is known from before."""
 
     def build():
         loss, parameters = lesson8()
-        gg.compile(loss, wrt=parameters, name="lesson8")
+        gg.compile(loss, wrt=parameters, name="lesson8", level=level)
 
     build()
     return statistics.median(seconds(build) for _ in range(repeat))
@@ -82,7 +85,7 @@ def timed_stages(times):
             setattr(pipeline, name, stage)
 
 
-def chain_seconds(ops):
+def chain_seconds(ops, level):
     """{stage: seconds} for a chain of that many ops, and for its gradient."""
     gc.collect()
     times = {}
@@ -94,29 +97,41 @@ def chain_seconds(ops):
     loss = gg.sum(y)
     times["build"] = time.perf_counter() - start
     with timed_stages(times):
-        times["compile"] = seconds(lambda: gg.compile(loss, wrt=x, level="plain"))
+        times["compile"] = seconds(lambda: gg.compile(loss, wrt=x, level=level))
     return times
 
 
-def main():
-    print("time to first result")
-    numbers = {"import": import_seconds(), "lesson8": lesson8_seconds()}
+def main(given=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.compile_time", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--level", default="default", choices=("plain", "default", "fast"), help="(%(default)s)"
+    )
+    parser.add_argument("--nodes", type=int, default=NODES, help="ops in the longest chain (%(default)s)")
+    options = parser.parse_args(given)
+    level, lengths = options.level, (options.nodes // 4, options.nodes // 2, options.nodes)
+
+    print(f"time to first result, level {level}")
+    numbers = {"level": level, "import": import_seconds(), "lesson8": lesson8_seconds(level)}
     print(f"  import graphgrad, beyond numpy  {1e3 * numbers['import']:7.0f} ms")
     print(f"  lesson 8, defined and compiled  {1e3 * numbers['lesson8']:7.1f} ms")
 
     print("  lesson 8, from importing to the first gradients, for 64 rows")
     numbers["first result"] = {}
-    for name in ("graphgrad", *filter(importlib.util.find_spec, RIVALS)):
-        numbers["first result"][name] = first_result_seconds(name)
-        print(f"    {name:<29} {1e3 * numbers['first result'][name]:7.0f} ms")
+    for key in ("plain" if level == "plain" else "default", *filter(importlib.util.find_spec, RIVALS)):
+        title = CONTENDERS[key].title
+        numbers["first result"][title] = first_result_seconds(key)
+        print(f"    {title:<29} {1e3 * numbers['first result'][title]:7.0f} ms")
 
-    print(f"\n  a chain of ops, in seconds{'':<8}" + "".join(f"{ops:>10,}" for ops in CHAINS))
-    chains = [chain_seconds(ops) for ops in CHAINS]
+    print(f"\n  a chain of ops, in seconds{'':<8}" + "".join(f"{ops:>10,}" for ops in lengths))
+    chains = [chain_seconds(ops, level) for ops in lengths]
     for stage in (stage for stage, total in chains[-1].items() if total > 0.01):
-        print(f"  {stage:<32}" + "".join(f"{times[stage]:10.2f}" for times in chains))
-    growth = chains[-1]["compile"] / chains[0]["compile"] / (CHAINS[-1] / CHAINS[0])
+        print(f"  {stage:<32}" + "".join(f"{times.get(stage, 0):10.2f}" for times in chains))
+    growth = chains[-1]["compile"] / chains[0]["compile"] / (lengths[-1] / lengths[0])
     print(f"  four times the ops take {growth:.2f} x four times the time to compile")
-    report("compile_time", {**numbers, "chains": dict(zip(map(str, CHAINS), chains, strict=True))})
+    chains = dict(zip(map(str, lengths), chains, strict=True))
+    print(f"  written to {machine.write('compile_time', {**numbers, 'chains': chains})}")
 
 
 if __name__ == "__main__":
