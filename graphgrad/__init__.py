@@ -41,7 +41,7 @@ from graphgrad.ops.arithmetic import (
     square,
     subtract,
 )
-from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
+from graphgrad.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, select, where
 from graphgrad.ops.contract import matmul
 from graphgrad.ops.convert import cast, stop_gradient
 from graphgrad.ops.create import (
@@ -58,32 +58,107 @@ from graphgrad.ops.create import (
     zeros_like,
 )
 from graphgrad.ops.diagonal import diag, diagonal, trace, tril, triu
+from graphgrad.ops.division import divmod, floor_divide, fmod, remainder
 from graphgrad.ops.elementary import exp, log, sigmoid, tanh
+from graphgrad.ops.exponential import (
+    cbrt,
+    exp2,
+    expm1,
+    float_power,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    reciprocal,
+)
+from graphgrad.ops.extremes import clip, fmax, fmin, nan_to_num
+from graphgrad.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
 from graphgrad.ops.join import column_stack, concatenate, dstack, hstack, stack, vstack
 from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
+from graphgrad.ops.logic import (
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    invert,
+    isfinite,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    left_shift,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    right_shift,
+    signbit,
+)
+from graphgrad.ops.logsum import logcumsumexp, logsumexp
 from graphgrad.ops.movement import broadcast_to, expand_dims, ravel, reshape, squeeze
+from graphgrad.ops.nan import nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
+from graphgrad.ops.order import median, percentile, quantile
 from graphgrad.ops.pad import pad
 from graphgrad.ops.permute import matrix_transpose, moveaxis, rollaxis, swapaxes, transpose
+from graphgrad.ops.product import prod
 from graphgrad.ops.reduce import max, mean, min, sum
 from graphgrad.ops.repeat import repeat, tile
+from graphgrad.ops.rounding import ceil, floor, rint, round, trunc
+from graphgrad.ops.scan import cumprod, cumsum
+from graphgrad.ops.search import all, any, argmax, argmin, count_nonzero
+from graphgrad.ops.segment import one_hot, segment_sum
+from graphgrad.ops.signs import copysign, fabs, heaviside, ldexp, positive
+from graphgrad.ops.sort import argpartition, argsort, partition, searchsorted, sort, topk
 from graphgrad.ops.split import array_split, dsplit, hsplit, split, unstack, vsplit
+from graphgrad.ops.statistics import average, corrcoef, cov, diff, ptp, std, var
+from graphgrad.ops.take import put_along_axis, take, take_along_axis
+from graphgrad.ops.trigonometry import (
+    arccos,
+    arcsin,
+    arctan,
+    arctan2,
+    cos,
+    degrees,
+    hypot,
+    radians,
+    sin,
+    sinc,
+    tan,
+)
 from graphgrad.ops.turn import flip, fliplr, flipud, roll, rot90
 from graphgrad.ops.update import at
 
 absolute = abs
 true_divide = divide
 pow = power
+acos = arccos
+acosh = arccosh
+asin = arcsin
+asinh = arcsinh
+atan = arctan
+atan2 = arctan2
+atanh = arctanh
+around = round
+bitwise_invert = invert
+bitwise_left_shift = left_shift
+bitwise_not = invert
+bitwise_right_shift = right_shift
+deg2rad = radians
+fix = trunc
+mod = remainder
+rad2deg = degrees
 amax = max
 amin = min
 concat = concatenate
 permute_dims = transpose
 
 if _typing.TYPE_CHECKING:
-    from graphgrad import init, nn, special, testing
+    from graphgrad import init, linalg, nn, special, testing
     from graphgrad.pipeline import compile
 
 _later = {
-    name: _lazy_import(f"graphgrad.{name}") for name in ("pipeline", "init", "nn", "special", "testing")
+    name: _lazy_import(f"graphgrad.{name}")
+    for name in ("pipeline", "init", "linalg", "nn", "special", "testing")
 }
 
 
@@ -114,123 +189,28 @@ _bind("finish", _finish)
 __version__ = "0.1.0"
 
 __all__ = [
-    "ArgumentError",
-    "DTypeError",
-    "Dim",
-    "Graph",
-    "GraphgradError",
-    "InvalidNameError",
-    "InvalidValueError",
-    "Node",
-    "NodeUseError",
-    "NonFiniteError",
-    "RenderError",
-    "ShapeError",
-    "Spec",
-    "UnsupportedError",
-    "VerificationError",
-    "abs",
-    "absolute",
-    "add",
-    "amax",
-    "amin",
-    "arange",
-    "array_split",
-    "at",
-    "atleast_1d",
-    "atleast_2d",
-    "atleast_3d",
-    "broadcast_arrays",
-    "broadcast_to",
-    "cast",
-    "column_stack",
-    "compile",
-    "concat",
-    "concatenate",
-    "const",
-    "diag",
-    "diagonal",
-    "divide",
-    "draw",
-    "dsplit",
-    "dstack",
-    "equal",
-    "exp",
-    "expand_dims",
-    "eye",
-    "flip",
-    "fliplr",
-    "flipud",
-    "full",
-    "full_like",
-    "grad",
-    "greater",
-    "greater_equal",
-    "hsplit",
-    "hstack",
-    "identity",
-    "init",
-    "input",
-    "jvp",
-    "less",
-    "less_equal",
-    "linspace",
-    "log",
-    "matmul",
-    "matrix_transpose",
-    "max",
-    "maximum",
-    "mean",
-    "meshgrid",
-    "min",
-    "minimum",
-    "moveaxis",
-    "multiply",
-    "named",
-    "negative",
-    "nn",
-    "not_equal",
-    "ones",
-    "ones_like",
-    "pad",
-    "param",
-    "permute_dims",
-    "pow",
-    "power",
-    "ravel",
-    "repeat",
-    "reshape",
-    "rng",
-    "roll",
-    "rollaxis",
-    "rot90",
-    "run_time_size",
-    "scope",
-    "sigmoid",
-    "sign",
-    "special",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "state",
-    "stop_gradient",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "tanh",
-    "testing",
-    "tile",
-    "trace",
-    "transpose",
-    "tril",
-    "triu",
-    "true_divide",
-    "unstack",
-    "vsplit",
-    "vstack",
-    "where",
-    "zeros",
-    "zeros_like",
+    "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
+    "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
+    "abs", "absolute", "acos", "acosh", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "around", "array_split",
+    "asin", "asinh", "at", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile",
+    "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod",
+    "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod", "draw", "dsplit", "dstack",
+    "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "grad", "greater", "greater_equal",
+    "heaviside", "hsplit", "hstack", "hypot", "identity", "init", "input", "invert", "isfinite", "isinf", "isnan",
+    "isneginf", "isposinf", "jvp", "ldexp", "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p",
+    "log2", "log10", "logaddexp", "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min",
+    "minimum", "mod", "moveaxis", "multiply", "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod",
+    "nanstd", "nansum", "nanvar", "negative", "nn", "not_equal", "one_hot", "ones", "ones_like", "pad", "param",
+    "partition", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp", "put_along_axis",
+    "quantile", "rad2deg", "radians", "ravel", "reciprocal", "remainder", "repeat", "reshape", "right_shift", "rint",
+    "rng", "roll", "rollaxis", "rot90", "round", "run_time_size", "scope", "searchsorted", "segment_sum", "select",
+    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "special", "split", "sqrt", "square", "squeeze",
+    "stack", "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
+    "testing", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var",
+    "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -65,6 +65,57 @@ class Operators:
     def __rpow__(self, other: Any) -> Node:
         return _bound["power"](other, self)
 
+    def __floordiv__(self, other: Any) -> Node:
+        return _bound["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Node:
+        return _bound["floor_divide"](other, self)
+
+    def __mod__(self, other: Any) -> Node:
+        return _bound["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Node:
+        return _bound["remainder"](other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Node, Node]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Node, Node]:
+        return other // self, other % self
+
+    def __and__(self, other: Any) -> Node:
+        return _bound["and"](self, other)
+
+    def __rand__(self, other: Any) -> Node:
+        return _bound["and"](other, self)
+
+    def __or__(self, other: Any) -> Node:
+        return _bound["or"](self, other)
+
+    def __ror__(self, other: Any) -> Node:
+        return _bound["or"](other, self)
+
+    def __xor__(self, other: Any) -> Node:
+        return _bound["xor"](self, other)
+
+    def __rxor__(self, other: Any) -> Node:
+        return _bound["xor"](other, self)
+
+    def __lshift__(self, other: Any) -> Node:
+        return _bound["left_shift"](self, other)
+
+    def __rlshift__(self, other: Any) -> Node:
+        return _bound["left_shift"](other, self)
+
+    def __rshift__(self, other: Any) -> Node:
+        return _bound["right_shift"](self, other)
+
+    def __rrshift__(self, other: Any) -> Node:
+        return _bound["right_shift"](other, self)
+
+    def __invert__(self) -> Node:
+        return _bound["invert"](self)
+
     def __neg__(self) -> Node:
         return _bound["negative"](self)
 
@@ -146,21 +197,65 @@ class Operators:
         """The last two axes swapped."""
         return _bound["matrix_transpose"](self)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def sum(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
         """See `graphgrad.sum`."""
-        return _bound["sum"](self, axis, keepdims)
+        return _bound["sum"](self, axis, dtype, **options)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def prod(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+        """See `graphgrad.prod`."""
+        return _bound["prod"](self, axis, dtype, **options)
+
+    def mean(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
         """See `graphgrad.mean`."""
-        return _bound["mean"](self, axis, keepdims)
+        return _bound["mean"](self, axis, dtype, **options)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def var(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+        """See `graphgrad.var`."""
+        return _bound["var"](self, axis, dtype, **options)
+
+    def std(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+        """See `graphgrad.std`."""
+        return _bound["std"](self, axis, dtype, **options)
+
+    def cumsum(self, axis: Any = None, dtype: Any = None) -> Node:
+        """See `graphgrad.cumsum`."""
+        return _bound["cumsum"](self, axis, dtype)
+
+    def cumprod(self, axis: Any = None, dtype: Any = None) -> Node:
+        """See `graphgrad.cumprod`."""
+        return _bound["cumprod"](self, axis, dtype)
+
+    def max(self, axis: Any = None, **options: Any) -> Node:
         """See `graphgrad.max`."""
-        return _bound["max"](self, axis, keepdims)
+        return _bound["max"](self, axis, **options)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def min(self, axis: Any = None, **options: Any) -> Node:
         """See `graphgrad.min`."""
-        return _bound["min"](self, axis, keepdims)
+        return _bound["min"](self, axis, **options)
+
+    def any(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.any`."""
+        return _bound["any"](self, axis, **options)
+
+    def all(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.all`."""
+        return _bound["all"](self, axis, **options)
+
+    def argmax(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.argmax`."""
+        return _bound["argmax"](self, axis, **options)
+
+    def argmin(self, axis: Any = None, **options: Any) -> Node:
+        """See `graphgrad.argmin`."""
+        return _bound["argmin"](self, axis, **options)
+
+    def clip(self, min: Any = None, max: Any = None) -> Node:
+        """See `graphgrad.clip`."""
+        return _bound["clip"](self, min, max)
+
+    def round(self, decimals: int = 0) -> Node:
+        """See `graphgrad.round`."""
+        return _bound["round"](self, decimals)
 
     def squeeze(self, axis: Any = None) -> Node:
         """See `graphgrad.squeeze`."""
@@ -169,6 +264,22 @@ class Operators:
     def astype(self, dtype: Any) -> Node:
         """See `graphgrad.cast`."""
         return _bound["cast"](self, dtype)
+
+    def take(self, indices: Any, axis: Any = None, mode: str = "raise") -> Node:
+        """See `graphgrad.take`."""
+        return _bound["take"](self, indices, axis, mode)
+
+    def argsort(self, axis: Any = -1, kind: Any = None) -> Node:
+        """See `graphgrad.argsort`."""
+        return _bound["argsort"](self, axis, kind)
+
+    def argpartition(self, kth: Any, axis: Any = -1) -> Node:
+        """See `graphgrad.argpartition`."""
+        return _bound["argpartition"](self, kth, axis)
+
+    def searchsorted(self, v: Any, side: str = "left") -> Node:
+        """See `graphgrad.searchsorted`."""
+        return _bound["searchsorted"](self, v, side)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Node:
         return _bound["array_ufunc"](ufunc, method, inputs, kwargs)

@@ -72,7 +72,7 @@ def as_dtype(value: object) -> np.dtype[Any]:
         dtype: np.dtype[Any] = np.dtype(value)  # type: ignore[call-overload]
     except TypeError as error:
         raise DTypeError(f"{value!r} is no dtype", hint='"float32", "float64", "int64" or "bool"') from error
-    # isbuiltin: neither of another package, as float8_e5m2 is, which calls itself a float, nor of the other byte order
+    # isbuiltin: not of another package, such as float8_e5m2, a float by its own word; nor of the other byte order
     if value is None or dtype.kind not in _KINDS or dtype.itemsize > 8 or dtype.isbuiltin != 1:
         raise DTypeError(
             f"dtype {dtype} is not supported",

@@ -75,7 +75,7 @@ def workspace_text(plan: Plan, names: Namer, buffers: Mapping[Buffer, str]) -> l
         for node, buffer in main.placement.buffers.items():
             held.setdefault(buffer, {})[inner[node]] = None
     sizes = [names.size(size) for size in plan.workspace_sizes]
-    lines = []
+    lines: list[Line] = []
     for buffer in plan.workspace:
         shape = [spell(size, names.size) for size in buffer.spec.shape]
         code = f"self.{buffers[buffer]} = np.empty({return_tuple(shape)}, {dtype_text(buffer.spec.dtype)})"
@@ -84,7 +84,7 @@ def workspace_text(plan: Plan, names: Namer, buffers: Mapping[Buffer, str]) -> l
     return [
         "",
         "class Workspace:",
-        f'    """What a call computes into{one}: a thread makes it once, and keeps it for its next call."""',
+        f'    """What a call computes into{one}. A thread keeps it for its next call."""',
         "",
         f"    def __init__({', '.join(('self', *sizes))}):",
         *lay_out(lines, " " * 8),

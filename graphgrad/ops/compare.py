@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from graphgrad.core.errors import DTypeError, ShapeError
+from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from graphgrad.core.form import COMPARISON, Destination, Form, Helper, Speller, call, infix
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, NotDifferentiable, Sample, defop
 from graphgrad.core.operators import bind
+from graphgrad.core.provenance import composite
 from graphgrad.core.spec import Spec
 from graphgrad.ops.family import (
     BINARY_SHAPES,
@@ -185,18 +186,44 @@ def _by_other(g: Node, z: Node, condition: Node, x: Node, y: Node) -> Node:
     ),
     rule={"x": "G where chosen", "y": "G where not chosen"},
     noun="chosen",
+    operands=("condition", "x", "y"),
     elementwise=True,
     promote=_promote_choice,
 )
-def where(condition: Operand, x: Operand, y: Operand) -> None:
+def where(condition: Operand, x: Operand | None = None, y: Operand | None = None) -> None:
     """x where the condition holds, else y; element by element with broadcasting.
 
-    The gradient goes to the operand that was chosen, and is 0 for the other one.
+    The gradient goes to the operand that was chosen, and is 0 for the other one. Without x and y, NumPy's `where` gives
+    places, whose number depends on values: that is not supported.
 
     >>> x = gg.input("x", (3,))
     >>> gg.where(x > 0, x, 0).dtype
     dtype('float32')
     """
+    if x is None or y is None:
+        raise UnsupportedError(
+            "where: with a condition alone, the number of results depends on its values, so they would have no shape",
+            saw=[as_node(condition).describe()],
+            hint="gg.where(condition, x, y)",
+        )
+
+
+@composite
+def select(condlist: Sequence[Operand], choicelist: Sequence[Operand], default: Operand = 0) -> Node:
+    """For each element the choice of the first condition that holds, else the default; with broadcasting.
+
+    The gradient goes to the choice that was taken.
+
+    >>> x = gg.input("x", (3,))
+    >>> gg.select([x < 0, x < 1], [0.0, x], 1.0).shape
+    (3,)
+    """
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ArgumentError(f"select: {len(condlist)} conditions and {len(choicelist)} choices")
+    chosen = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        chosen = where(condition, choice, chosen)
+    return as_node(chosen)
 
 
 for _name, _function in {

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import ArgumentError, NodeUseError, UnsupportedError
-from graphgrad.core.node import Node
 from graphgrad.core.operators import bind
 from graphgrad.ops import (
     align,
@@ -18,18 +17,35 @@ from graphgrad.ops import (
     convert,
     create,
     diagonal,
+    division,
     elementary,
+    exponential,
+    extremes,
+    hyperbolic,
     join,
+    logic,
     movement,
+    nan,
+    norm,
+    order,
     pad,
     permute,
+    product,
     reduce,
     repeat,
+    rounding,
+    scan,
+    search,
+    signs,
+    sort,
     split,
+    statistics,
+    take,
+    trigonometry,
     turn,
 )
 
-_UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
+_UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: arithmetic.add,
     np.subtract: arithmetic.subtract,
     np.multiply: arithmetic.multiply,
@@ -52,10 +68,74 @@ _UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
     np.greater: compare.greater,
     np.greater_equal: compare.greater_equal,
     np.matmul: contract.matmul,
+    np.exp2: exponential.exp2,
+    np.expm1: exponential.expm1,
+    np.log2: exponential.log2,
+    np.log10: exponential.log10,
+    np.log1p: exponential.log1p,
+    np.cbrt: exponential.cbrt,
+    np.reciprocal: exponential.reciprocal,
+    np.float_power: exponential.float_power,
+    np.logaddexp: exponential.logaddexp,
+    np.logaddexp2: exponential.logaddexp2,
+    np.sin: trigonometry.sin,
+    np.cos: trigonometry.cos,
+    np.tan: trigonometry.tan,
+    np.arcsin: trigonometry.arcsin,
+    np.arccos: trigonometry.arccos,
+    np.arctan: trigonometry.arctan,
+    np.arctan2: trigonometry.arctan2,
+    np.hypot: trigonometry.hypot,
+    np.degrees: trigonometry.degrees,
+    np.rad2deg: trigonometry.degrees,
+    np.radians: trigonometry.radians,
+    np.deg2rad: trigonometry.radians,
+    np.sinh: hyperbolic.sinh,
+    np.cosh: hyperbolic.cosh,
+    np.arcsinh: hyperbolic.arcsinh,
+    np.arccosh: hyperbolic.arccosh,
+    np.arctanh: hyperbolic.arctanh,
+    np.floor: rounding.floor,
+    np.ceil: rounding.ceil,
+    np.trunc: rounding.trunc,
+    np.rint: rounding.rint,
+    np.floor_divide: division.floor_divide,
+    np.remainder: division.remainder,
+    np.fmod: division.fmod,
+    np.divmod: division.divmod,
+    np.fabs: signs.fabs,
+    np.positive: signs.positive,
+    np.copysign: signs.copysign,
+    np.heaviside: signs.heaviside,
+    np.ldexp: signs.ldexp,
+    np.fmax: extremes.fmax,
+    np.fmin: extremes.fmin,
+    np.isnan: logic.isnan,
+    np.isinf: logic.isinf,
+    np.isfinite: logic.isfinite,
+    np.signbit: logic.signbit,
+    np.logical_and: logic.logical_and,
+    np.logical_or: logic.logical_or,
+    np.logical_xor: logic.logical_xor,
+    np.logical_not: logic.logical_not,
+    np.bitwise_and: logic.bitwise_and,
+    np.bitwise_or: logic.bitwise_or,
+    np.bitwise_xor: logic.bitwise_xor,
+    np.invert: logic.invert,
+    np.left_shift: logic.left_shift,
+    np.right_shift: logic.right_shift,
 }
 
 _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.where: compare.where,
+    np.select: compare.select,
+    np.take: take.take,
+    np.take_along_axis: take.take_along_axis,
+    np.sort: sort.sort,
+    np.argsort: sort.argsort,
+    np.partition: sort.partition,
+    np.argpartition: sort.argpartition,
+    np.searchsorted: sort.searchsorted,
     np.sum: reduce.sum,
     np.mean: reduce.mean,
     np.max: reduce.max,
@@ -106,13 +186,64 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.linspace: create.linspace,
     np.meshgrid: create.meshgrid,
     np.astype: convert.cast,
+    np.nanmax: nan.nanmax,
+    np.nanmean: nan.nanmean,
+    np.nanmin: nan.nanmin,
+    np.nanprod: nan.nanprod,
+    np.nanstd: nan.nanstd,
+    np.nansum: nan.nansum,
+    np.nanvar: nan.nanvar,
+    np.median: order.median,
+    np.percentile: order.percentile,
+    np.quantile: order.quantile,
+    np.prod: product.prod,
+    np.cumprod: scan.cumprod,
+    np.cumsum: scan.cumsum,
+    np.all: search.all,
+    np.any: search.any,
+    np.argmax: search.argmax,
+    np.argmin: search.argmin,
+    np.count_nonzero: search.count_nonzero,
+    np.average: statistics.average,
+    np.corrcoef: statistics.corrcoef,
+    np.cov: statistics.cov,
+    np.diff: statistics.diff,
+    np.ptp: statistics.ptp,
+    np.std: statistics.std,
+    np.var: statistics.var,
+    np.linalg.norm: norm.norm,
+    np.linalg.vector_norm: norm.vector_norm,
+    np.clip: extremes.clip,
+    np.nan_to_num: extremes.nan_to_num,
+    np.round: rounding.round,
+    np.around: rounding.round,
+    np.fix: rounding.trunc,
+    np.sinc: trigonometry.sinc,
+    np.isposinf: logic.isposinf,
+    np.isneginf: logic.isneginf,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: x.size,
 }
 
 
-def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Node:
+_BY_VALUE = "its shape would depend on values, which are known only when the model runs"
+_REFUSED: dict[Callable[..., Any], tuple[str, str]] = {
+    np.nonzero: (_BY_VALUE, "gg.where(condition, x, y), or an index that is known"),
+    np.flatnonzero: (_BY_VALUE, "gg.where(condition, x, y), or an index that is known"),
+    np.argwhere: (_BY_VALUE, "gg.where(condition, x, y), or an index that is known"),
+    np.extract: (_BY_VALUE, "gg.where(condition, x, 0)"),
+    np.compress: (_BY_VALUE, "gg.where(condition, x, 0), or x[mask] with a constant mask"),
+    np.unique: (_BY_VALUE, "gg.sort(x), whose equal elements stand together"),
+    np.put_along_axis: ("a node cannot be written to", "y = gg.put_along_axis(node, indices, values, axis)"),
+    np.put: ("a node cannot be written to", "y = gg.at(node, i).set(v)"),
+    np.place: ("a node cannot be written to", "y = gg.where(mask, v, node)"),
+    np.putmask: ("a node cannot be written to", "y = gg.where(mask, v, node)"),
+}
+"""What cannot be a node, with the reason and what to do instead."""
+
+
+def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if "out" in kwargs:
         raise NodeUseError(
             f"np.{ufunc.__name__} cannot write a node into an array, as out= and += do",
@@ -124,12 +255,14 @@ def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: 
         raise UnsupportedError(
             f"np.{shown} of a node is not supported", hint="a function of graphgrad of that meaning"
         )
-    node: Node = _call(build, f"np.{ufunc.__name__}", inputs, kwargs)
-    return node
+    return _call(build, f"np.{ufunc.__name__}", inputs, kwargs)
 
 
 def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     build = _FUNCTIONS.get(function)
+    if function in _REFUSED:
+        reason, hint = _REFUSED[function]
+        raise UnsupportedError(f"np.{function.__name__} of a node is not supported: {reason}", hint=hint)
     if build is None:
         raise UnsupportedError(
             f"np.{function.__name__} of a node is not supported",
@@ -141,7 +274,9 @@ def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
 if hasattr(np, "unstack"):  # since NumPy 2.1
     _FUNCTIONS[np.unstack] = split.unstack
 
-_OTHER_NAMES = dict.fromkeys(("a", "arr", "array", "ary", "m", "A", "v"), "x") | {"newshape": "shape"}
+_OTHER_NAMES = dict.fromkeys(("a", "arr", "array", "ary", "m", "A", "v"), "x") | {
+    "newshape": "shape", "a_min": "min", "a_max": "max",
+}  # fmt: skip
 
 
 def _call(build: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -13,10 +13,11 @@ from graphgrad.core.node import Node
 from graphgrad.core.op import apply
 from graphgrad.core.provenance import composite
 from graphgrad.core.spec import Shape
-from graphgrad.ops.index import index, normal_index
+from graphgrad.ops.index import index
 from graphgrad.ops.join import concatenate
 from graphgrad.ops.leaf import Operand, as_node, const
 from graphgrad.ops.movement import broadcast_to, reshape
+from graphgrad.ops.subscript import normal_index
 from graphgrad.ops.update import update
 
 Widths: TypeAlias = "tuple[tuple[Size, Size], ...]"

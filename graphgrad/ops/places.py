@@ -14,9 +14,10 @@ from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.spec import Shape, Spec, as_shape
-from graphgrad.ops.index import Index, indexed_shape, normal_index, place_roles, spell_index
+from graphgrad.ops.index import place_roles
 from graphgrad.ops.join import concatenate, stack
 from graphgrad.ops.leaf import Operand, as_node
+from graphgrad.ops.subscript import Index, indexed_shape, normal_index, spell_index
 
 _ALL = slice(None, None, 1)
 
@@ -41,7 +42,7 @@ def _summed_axes(*parts: Spec, shape: Shape, indices: tuple[Index, ...]) -> tupl
 
 
 def _sum_reference(
-    *parts: np.ndarray[Any, Any], shape: tuple[int, ...], indices: tuple[Index, ...]
+    *parts: np.ndarray[Any, Any], shape: tuple[int, ...], indices: tuple[Any, ...]
 ) -> np.ndarray[Any, Any]:
     result = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):

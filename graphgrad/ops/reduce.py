@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -10,15 +10,17 @@ import numpy as np
 
 from graphgrad.core.dim import Size
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import ATOM, Destination, Form, Helper, Into, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import REDUCED, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Shape, Spec, size_of
-from graphgrad.ops.compare import equal, where
+from graphgrad.ops.arithmetic import add, divide, maximum, minimum
+from graphgrad.ops.compare import equal, not_equal, where
 from graphgrad.ops.convert import cast
+from graphgrad.ops.family import to_dtype
 from graphgrad.ops.leaf import Operand, as_node, run_time_size
-from graphgrad.ops.movement import expand_dims, normal_axis
+from graphgrad.ops.movement import broadcast_to, expand_dims, normal_axis
+from graphgrad.ops.reduction_source import reduce_into, spell_reduction, sum_into
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 
@@ -63,7 +65,7 @@ def _result_dtype(function: Callable[..., Any], dtype: np.dtype[Any]) -> np.dtyp
     return result
 
 
-def _infer(function: Callable[..., Any], needs_elements: bool = False) -> Callable[..., Spec]:
+def reduction_spec(function: Callable[..., Any], needs_elements: bool = False) -> Callable[..., Spec]:
     def infer(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
         if needs_elements and any(x.shape[axis] == 0 for axis in axes):
             raise ShapeError("there is nothing to choose from along an axis of size 0")
@@ -72,78 +74,7 @@ def _infer(function: Callable[..., Any], needs_elements: bool = False) -> Callab
     return infer
 
 
-_MANY = 1024
-
-
-def _drifts(node: Node) -> bool:
-    """Whether NumPy adds up many numbers of less than 64 bits one after the other: not in pairs, as it does along
-    the last axis. Of 50,000 rows it loses two digits that way."""
-    x, axes = node.inputs[0], node.attrs["axes"]
-    if x.dtype.kind != "f" or x.dtype.itemsize == 8 or not axes or x.ndim - 1 in axes:
-        return False
-    sizes = [x.shape[axis] for axis in axes]
-    return any(not isinstance(size, int) for size in sizes) or bool(size_of(tuple(sizes)) > _MANY)  # type: ignore[operator]  # ints by then
-
-
-def _arguments_text(parts: Sequence[Form], node: Node) -> str:
-    axes = node.attrs["axes"]
-    arguments = [parts[0].text]
-    if axes != tuple(range(node.inputs[0].ndim)):
-        arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
-    if node.attrs["keepdims"]:
-        arguments.append("keepdims=True")
-    return ", ".join(arguments)
-
-
-def _spell(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
-    return lambda speller, parts, node: Form(f"{function}({_arguments_text(parts, node)})")
-
-
-def _into(function: str) -> Into:
-    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-        arguments = _arguments_text(parts, node)
-        return None if to.out is None else Form(f"{function}({arguments}, out={to.out})")
-
-    return emit
-
-
-_SUM_ROWS = Helper(
-    "_sum_rows",
-    '''
-def _sum_rows(values, out=None):
-    """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
-    count, width = values.shape
-    ones, total = np.ones(128, values.dtype), np.zeros(width)
-    rows = 128 * max(1, 8192 // max(1, width))
-    for first in range(0, count, rows):
-        some = values[first:first + rows]
-        whole = len(some) - len(some) % 128
-        total += np.sum(ones @ some[:whole].reshape(whole // 128, 128, width), axis=0)
-        total += ones[:len(some) - whole] @ some[whole:]
-    if out is None:
-        out = np.empty(width, values.dtype)
-    out[...] = total
-    return out
-''',
-)
-
-
-def _sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-    out = "" if to.out is None else f", out={to.out}"
-    if _sums_rows(node) and _drifts(node):
-        x, rows = node.inputs[0], parts[0].text
-        if x.ndim > 2:
-            rows = f"{parts[0].at(ATOM)}.reshape(-1, {speller.size(x.shape[-1]).text})"
-        return Form(f"{speller.helper(_SUM_ROWS)}({rows}{out})")
-    return Form(f"np.sum({_arguments_text(parts, node)}{out})") if out else None
-
-
-def _sums_rows(node: Node) -> bool:
-    """Whether all that is left is the last axis."""
-    return node.attrs["axes"] == tuple(range(node.inputs[0].ndim - 1)) and not node.attrs["keepdims"]
-
-
-def _samples(rng: np.random.Generator) -> Iterator[Sample]:
+def reduction_samples(rng: np.random.Generator) -> Iterator[Sample]:
     for keepdims in (False, True):
         yield Sample((rng.normal(size=(2, 3, 2)),), {"axis": None, "keepdims": keepdims})
         yield Sample((rng.normal(size=(2, 3, 2)),), {"axis": (0, -1), "keepdims": keepdims})
@@ -155,7 +86,7 @@ def _samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 
 def _sum_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    yield from _samples(rng)
+    yield from reduction_samples(rng)
     yield Sample((rng.normal(size=(0, 2)),), {"axis": 0})
 
 
@@ -167,18 +98,19 @@ def over(g: Node, axes: tuple[int, ...], keepdims: bool, ndim: int) -> Node:
     return expand_dims(expand_dims(g, tuple(range(missing))), axes)
 
 
-def _count(x: Node, axes: tuple[int, ...]) -> Size:
+def count(x: Node, axes: tuple[int, ...]) -> Size:
+    """How many elements are reduced to one."""
     return size_of(tuple(x.shape[axis] for axis in axes))
 
 
-_FAULTS = (
+REDUCTION_FAULTS = (
     Fault((((2, 3), "float32"),), {"axis": 2}, ShapeError, "axis 2"),
     Fault((((2, 3), "float32"),), {"axis": (0, 0)}, ShapeError, "twice"),
     Fault((((2, 3), "float32"),), {"axis": 0.5}, ArgumentError, "axis"),
 )
 
 
-def _reference(function: Callable[..., Any]) -> Callable[..., Any]:
+def reduction_reference(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, *, axes, keepdims: np.asarray(function(x, axis=axes, keepdims=keepdims))
 
 
@@ -187,7 +119,7 @@ def _sum_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -
 
 
 def _mean_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
-    return over(g / run_time_size(_count(x, axes), y.dtype), axes, keepdims, x.ndim)
+    return over(g / run_time_size(count(x, axes), y.dtype), axes, keepdims, x.ndim)
 
 
 def _extreme_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
@@ -201,79 +133,168 @@ def _extreme_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: boo
 
 def _extreme_jvp(t: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     winners = equal(x, y if keepdims else expand_dims(y, axes))
-    chosen = sum(where(winners, t, 0), axes, keepdims)
-    return chosen / sum(cast(winners, x.dtype), axes, keepdims)
+    chosen = sum(where(winners, t, 0), axes, keepdims=keepdims)
+    return chosen / sum(cast(winners, x.dtype), axes, keepdims=keepdims)
 
 
-def _arguments(x: Operand, axis: Axis, keepdims: bool) -> tuple[Node, dict[str, Any]]:
+def arguments(x: Operand, axis: Axis, keepdims: bool, dtype: Any = None) -> tuple[Node, dict[str, Any]]:
+    """What every reduction takes, as a node and attributes."""
     node = as_node(x)
     if not isinstance(keepdims, bool | np.bool_):
         raise ArgumentError(f"keepdims is True or False, not {keepdims!r}")
-    return node, {"axes": normal_axes(axis, node.ndim), "keepdims": bool(keepdims)}
+    attrs = {"axes": normal_axes(axis, node.ndim), "keepdims": bool(keepdims)}
+    return (node if dtype is None else cast(node, dtype)), attrs
+
+
+def masked(x: Node, mask: Operand | None, fill: Any) -> Node:
+    """x with `fill` where a mask, that broadcasts to its shape, does not hold.
+
+    Raises
+    ------
+    ShapeError
+        If the mask has more elements than x.
+    """
+    if mask is None:
+        return x
+    chosen = where(mask, x, fill)
+    if chosen.shape != x.shape:
+        raise ShapeError("where= does not fit what is reduced", saw=[x.describe(), as_node(mask).describe()])
+    return chosen
+
+
+def _with(result: Node, initial: Any, combine: Callable[..., Node], dtype: Any) -> Node:
+    """A reduction with one more element, in the dtype that was asked for."""
+    combined = result if initial is None else combine(result, initial)
+    return combined if dtype is None else cast(combined, dtype)
 
 
 @defop(
-    infer=_infer(np.sum),
+    infer=reduction_spec(np.sum),
     axes=reduced_axes,
-    reference=_reference(np.sum),
-    numpy=_spell("np.sum"),
-    into=_sum_into,
+    reference=reduction_reference(np.sum),
+    numpy=spell_reduction("np.sum"),
+    into=sum_into,
     vjp={"x": _sum_vjp},
     jvp="linear",
     samples=_sum_samples,
-    errors=_FAULTS,
+    errors=REDUCTION_FAULTS,
     rule={"x": "G to each summand"},
     lazy=True,
     noun="total",
     operands=("x",),
     cost=lambda inputs, result: inputs[0].size,
 )
-def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+def sum(
+    x: Operand,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: float | None = None,
+    where: Operand | None = None,
+) -> Node:
     """The sum over one axis, several, or all.   d/dx = 1
 
     Integers and booleans are summed as int64.
 
+    Parameters
+    ----------
+    dtype:
+        To convert x to before anything is added, and what the result has.
+    initial:
+        A number to start from.
+    where:
+        Which elements take part, a mask that broadcasts to x's shape; by default all.
+
     >>> gg.sum(gg.input("x", ("batch", 3)), axis=0).shape
     (3,)
     """
-    node, attrs = _arguments(x, axis, keepdims)
-    return apply("sum", node, **attrs)
+    node, attrs = arguments(x, axis, keepdims, dtype)
+    return _with(apply("sum", masked(node, where, 0), **attrs), initial, add, dtype)
 
 
 @defop(
-    infer=_infer(np.mean),
+    infer=reduction_spec(np.mean),
     axes=reduced_axes,
-    reference=_reference(np.mean),
-    numpy=_spell("np.mean"),
-    into=_into("np.mean"),
+    reference=reduction_reference(np.mean),
+    numpy=spell_reduction("np.mean"),
+    into=reduce_into("np.mean"),
     vjp={"x": _mean_vjp},
     jvp="linear",
-    samples=_samples,
-    errors=_FAULTS,
+    samples=reduction_samples,
+    errors=REDUCTION_FAULTS,
     rule={"x": "each element's share, G / n"},
     lazy=True,
     noun="average",
     operands=("x",),
     cost=lambda inputs, result: inputs[0].size,
 )
-def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+def mean(
+    x: Operand,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    where: Operand | None = None,
+) -> Node:
     """The mean over one axis, several, or all; of integers in float64; nan of nothing.   d/dx = 1 / n
+
+    Parameters
+    ----------
+    dtype:
+        To convert x to before anything is added, and what the result has.
+    where:
+        Which elements take part, a mask that broadcasts to x's shape; by default all.
 
     >>> gg.mean(gg.input("x", ("batch", 3)), axis=-1).shape
     (Dim('batch'),)
     """
-    node, attrs = _arguments(x, axis, keepdims)
+    node, attrs = arguments(x, axis, keepdims, dtype)
     if node.dtype.kind != "f":
         node = cast(node, "float64")
-    return apply("mean", node, **attrs)
+    if where is None:
+        result = apply("mean", node, **attrs)
+    else:
+        total = apply("sum", masked(node, where, 0), **attrs)
+        result = divide(total, cast(taking_part(node, where, **attrs), node.dtype))
+    return result if dtype is None else cast(result, dtype)
+
+
+def taking_part(x: Node, mask: Operand, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """How many elements a mask takes of each reduction."""
+    return apply("sum", broadcast_to(not_equal(mask, 0), x.shape), axes=axes, keepdims=keepdims)
+
+
+def _extreme(
+    name: str,
+    combine: Callable[..., Node],
+    x: Operand,
+    axis: Axis,
+    keepdims: bool,
+    initial: float | None,
+    mask: Operand | None,
+) -> Node:
+    node, attrs = arguments(x, axis, keepdims)
+    if initial is None:
+        if mask is not None:
+            what = f"{name} of what a mask takes needs initial=, for there may be nothing"
+            raise ArgumentError(what, saw=[node.describe()])
+        return apply(name, node, **attrs)
+    first = to_dtype(initial, node.dtype)
+    if count(node, attrs["axes"]) == 0:
+        return broadcast_to(first, reduced_shape(node.shape, **attrs))
+    return combine(apply(name, masked(node, mask, first), **attrs), first)
 
 
 _EXTREME: dict[str, Any] = {
     "axes": reduced_axes,
     "vjp": {"x": _extreme_vjp},
     "jvp": {"x": _extreme_jvp},
-    "samples": _samples,
-    "errors": (*_FAULTS, Fault((((0, 2), "float32"),), {"axis": 0}, ShapeError, "nothing to choose")),
+    "samples": reduction_samples,
+    "errors": (
+        *REDUCTION_FAULTS,
+        Fault((((0, 2), "float32"),), {"axis": 0}, ShapeError, "nothing to choose"),
+    ),
     "rule": {"x": "G where x won, ties share"},
     "operands": ("x",),
     "cost": lambda inputs, result: inputs[0].size,
@@ -281,42 +302,69 @@ _EXTREME: dict[str, Any] = {
 
 
 @defop(
-    infer=_infer(np.max, True),
-    reference=_reference(np.max),
-    numpy=_spell("np.max"),
-    into=_into("np.max"),
+    infer=reduction_spec(np.max, True),
+    reference=reduction_reference(np.max),
+    numpy=spell_reduction("np.max"),
+    into=reduce_into("np.max"),
     noun="largest",
     **_EXTREME,
 )
-def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+def max(
+    x: Operand,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    initial: float | None = None,
+    where: Operand | None = None,
+) -> Node:
     """The largest element over one axis, several, or all; nan if there is one. Ties share the gradient
     evenly.
+
+    Parameters
+    ----------
+    initial:
+        A number to compare with, too.
+    where:
+        Which elements take part, a mask that broadcasts to x's shape; it needs `initial`. By default all.
 
     >>> gg.max(gg.input("x", ("batch", 3)), axis=1, keepdims=True).shape
     (Dim('batch'), 1)
     """
-    node, attrs = _arguments(x, axis, keepdims)
-    return apply("max", node, **attrs)
+    return _extreme("max", maximum, x, axis, keepdims, initial, where)
 
 
 @defop(
-    infer=_infer(np.min, True),
-    reference=_reference(np.min),
-    numpy=_spell("np.min"),
-    into=_into("np.min"),
+    infer=reduction_spec(np.min, True),
+    reference=reduction_reference(np.min),
+    numpy=spell_reduction("np.min"),
+    into=reduce_into("np.min"),
     noun="smallest",
     **_EXTREME,
 )
-def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+def min(
+    x: Operand,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    initial: float | None = None,
+    where: Operand | None = None,
+) -> Node:
     """The smallest element over one axis, several, or all; nan if there is one. Ties share the gradient
     evenly.
+
+    Parameters
+    ----------
+    initial:
+        A number to compare with, too.
+    where:
+        Which elements take part, a mask that broadcasts to x's shape; it needs `initial`. By default all.
 
     >>> gg.min(gg.input("x", ("batch", 3))).shape
     ()
     """
-    node, attrs = _arguments(x, axis, keepdims)
-    return apply("min", node, **attrs)
+    return _extreme("min", minimum, x, axis, keepdims, initial, where)
 
 
-for _name, _function in {"sum": sum, "mean": mean, "max": max, "min": min}.items():
+_METHODS: dict[str, Callable[..., Any]] = {"sum": sum, "mean": mean, "max": max, "min": min}
+for _name, _function in _METHODS.items():
     bind(_name, _function)

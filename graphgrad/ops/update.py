@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,11 +12,17 @@ from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.spec import Spec
+from graphgrad.ops.accumulate import scatter_multiply
 from graphgrad.ops.arithmetic import add as add_nodes
+from graphgrad.ops.arithmetic import maximum, minimum
+from graphgrad.ops.arithmetic import multiply as multiply_nodes
 from graphgrad.ops.family import to_dtype
-from graphgrad.ops.index import Index, index_roles, indexed_shape, normal_index, place_roles, spell_index
+from graphgrad.ops.gather import add_up
+from graphgrad.ops.index import place_roles
+from graphgrad.ops.layout import layout, never_repeats
 from graphgrad.ops.leaf import Operand, as_node, const
 from graphgrad.ops.movement import broadcast_to
+from graphgrad.ops.subscript import Index, index_roles, indexed_shape, spell_index, split_index
 
 
 def _updated(x: Spec, v: Spec, *, index: Index) -> Spec:
@@ -31,7 +37,7 @@ def _update_reference(
     x: np.ndarray[Any, Any], v: np.ndarray[Any, Any], *, index: Index
 ) -> np.ndarray[Any, Any]:
     result = np.array(x)
-    result[index] = v
+    result[cast(Any, index)] = v
     return result
 
 
@@ -90,36 +96,69 @@ def update(x: Operand, v: Operand, index: Any) -> Node:
     >>> update(gg.input("x", (3,)), 0, slice(1, None)).shape
     (3,)
     """
-    node = as_node(x)
-    normal = normal_index(index, node.shape)
-    value = to_dtype(v, node.dtype) if isinstance(v, int | float) else as_node(v)
-    return apply("update", node, broadcast_to(value, indexed_shape(node.shape, normal)), index=normal)
+    return At(x, index).set(v)
 
 
 class At:
-    """A place in an array, for `set` and `add`. Made by `at`."""
+    """A place in an array, for `set`, `add` and others, each of which gives a new array. Made by `at`."""
 
     def __init__(self, x: Operand, index: Any) -> None:
         self._x = as_node(x)
-        self._index = index
+        self._index, self._arrays = split_index(index, self._x.shape)
+        self._shape = layout(self._x.shape, self._index, [array.shape for array in self._arrays]).shape
+        self._once = never_repeats(self._x.shape, self._index, self._arrays)
 
     def set(self, value: Operand) -> Node:
-        """A new array with this place replaced."""
-        return update(self._x, value, self._index)
+        """This place replaced. Where the index names an element more than once, the last value stays, and it alone
+        gets the gradient."""
+        if not self._arrays:
+            return apply("update", self._x, self._fitting(value), index=self._index)
+        return self._scattered("scatter_set", value, once=self._once)
 
     def add(self, value: Operand) -> Node:
-        """A new array with `value` added at this place."""
-        normal = normal_index(self._index, self._x.shape)
-        put = to_dtype(value, self._x.dtype) if isinstance(value, int | float) else as_node(value)
-        spread = broadcast_to(put, indexed_shape(self._x.shape, normal))
-        return add_nodes(self._x, apply("place", spread, shape=self._x.shape, index=normal))
+        """`value` added at this place, as often as the index names it."""
+        v = self._fitting(value)
+        if not self._arrays:
+            return add_nodes(self._x, apply("place", v, shape=self._x.shape, index=self._index))
+        return add_nodes(self._x, add_up(v, self._arrays, self._x.shape, self._index))
+
+    def multiply(self, value: Operand) -> Node:
+        """This place multiplied by `value`, as often as the index names it."""
+        v = self._fitting(value)
+        if self._once:
+            return self.set(multiply_nodes(self._taken(), v))
+        return multiply_nodes(self._x, scatter_multiply([v, *self._arrays], self._x.shape, self._index))
+
+    def max(self, value: Operand) -> Node:
+        """The larger of `value` and what is at this place. Ties share the gradient evenly."""
+        if self._once:
+            return self.set(maximum(self._taken(), self._fitting(value)))
+        return self._scattered("scatter_max", value)
+
+    def min(self, value: Operand) -> Node:
+        """The smaller of `value` and what is at this place. Ties share the gradient evenly."""
+        if self._once:
+            return self.set(minimum(self._taken(), self._fitting(value)))
+        return self._scattered("scatter_min", value)
+
+    def _fitting(self, value: Operand) -> Node:
+        v = to_dtype(value, self._x.dtype) if isinstance(value, int | float) else as_node(value)
+        return broadcast_to(v, self._shape)
+
+    def _taken(self) -> Node:
+        kind = "gather" if self._arrays else "index"
+        return apply(kind, self._x, *self._arrays, index=self._index)
+
+    def _scattered(self, name: str, value: Operand, **attrs: Any) -> Node:
+        return apply(name, self._x, self._fitting(value), *self._arrays, index=self._index, **attrs)
 
 
 def at(x: Operand, index: Any) -> At:
-    """Where ``x[index] = v`` would write; nodes are immutable, so `set` and `add` give a new one.
+    """Where ``x[index] = v`` would write; nodes are immutable, so `set`, `add`, `multiply`, `max` and `min` give a new
+    one. The index is any that ``x[index]`` takes.
 
-    >>> x = gg.input("x", (3, 2))
-    >>> gg.at(x, 0).set(1.0).shape, gg.at(x, (..., 1)).add(2.0).shape
-    ((3, 2), (3, 2))
+    >>> x, i = gg.input("x", (3, 2)), gg.input("i", ("n",), "int64")
+    >>> gg.at(x, 0).set(1.0).shape, gg.at(x, (..., 1)).add(2.0).shape, gg.at(x, i).max(0.0).shape
+    ((3, 2), (3, 2), (3, 2))
     """
     return At(x, index)

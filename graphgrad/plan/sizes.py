@@ -30,10 +30,10 @@ def _reach(node: Node) -> Iterator[Size]:
     shape: Shape = node.attrs.get("shape", node.inputs[0].shape)
     sizes = iter(shape)
     for item in node.attrs["index"]:
-        if item is None:
+        if item is None or item == "...":
             continue
         size = next(sizes)
-        if isinstance(size, Dim):
+        if isinstance(size, Dim) and isinstance(item, int | slice):  # arrays are looked at when it runs
             start = item.start if isinstance(item, slice) else item
             last = 0 if isinstance(item, slice) else 1
             if start is not None:

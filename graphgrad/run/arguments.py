@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,17 @@ from graphgrad.ops.leaf import is_masked
 Array = np.ndarray[Any, Any]
 
 
+_MOST_ACCEPTED = 256
+"""How many combinations of shapes are remembered."""
+_dtype, _shape = attrgetter("dtype"), attrgetter("shape")
+
+
 class Arguments:
-    """The signature of a compiled function, and the checks of what it is called with."""
+    """The signature of a compiled function, and the checks of what it is called with.
+
+    Whether plain arrays fit depends on their dtypes and shapes alone, so the shapes of a call that passed are
+    remembered, and a call like an earlier one is recognised by comparing. Whatever else comes is looked at in full.
+    """
 
     def __init__(self, model: str, leaves: Sequence[Node], sizes: Sequence[Dim]) -> None:
         self.model = model
@@ -27,13 +37,18 @@ class Arguments:
         self._known = dict(zip(self.names, self.leaves, strict=True))
         self._sizes = tuple(sizes)
         """Derived sizes that must not come out negative."""
+        self._types = [np.ndarray] * len(self.leaves)
+        self._dtypes = [leaf.specs[0].dtype for leaf in self.leaves]
+        self._pick = picker(self.names)
+        self._accepted: set[Any] = set()
+        """Shapes of the calls that passed. Threads may add at once: it is a memory, and the checks are the truth."""
 
     def own(self, name: str, value: Any) -> Any:
         """One argument, checked and copied; its named sizes may still be anything."""
         checked = self._check(self._known[name], value, {})
         return np.array(checked) if isinstance(checked, np.ndarray) else checked
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
         """The arguments in the signature's order, each checked.
 
         Raises
@@ -43,11 +58,27 @@ class Arguments:
         DTypeError, ShapeError, InvalidValueError
             For an array that does not fit.
         """
-        given = self._by_name(args, kwargs)
+        given = self._in_order(args, kwargs) if kwargs or len(args) != len(self.names) else args
+        plain = list(map(type, given)) == self._types and list(map(_dtype, given)) == self._dtypes
+        shapes = tuple(map(_shape, given)) if plain else None
+        if shapes in self._accepted:
+            return given
         sizes: dict[str, tuple[int, str]] = {}
-        values = [self._check(leaf, given[name], sizes) for name, leaf in self._known.items()]
+        values = [self._check(leaf, value, sizes) for leaf, value in zip(self.leaves, given, strict=True)]
         self._check_sizes(values, sizes)
+        if plain:
+            if len(self._accepted) >= _MOST_ACCEPTED:
+                self._accepted.clear()
+            self._accepted.add(shapes)
         return values
+
+    def _in_order(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
+        if not args and len(kwargs) == len(self.names):
+            try:
+                return self._pick(kwargs)
+            except KeyError:
+                pass  # by name it is told which
+        return self._pick(self._by_name(args, kwargs))
 
     def _by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.names):
@@ -169,6 +200,11 @@ class Arguments:
             + (f", made at {made.place}" if made else "")
         ]
         return kind(f"{self.model}: {name!r} {problem}", saw=saw, hint=hint)
+
+
+def picker(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives the items at these keys, always as a tuple."""
+    return itemgetter(*keys) if len(keys) > 1 else lambda items: tuple(items[key] for key in keys)
 
 
 _OVERLAP_WORK = 10_000

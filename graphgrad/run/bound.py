@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphgrad.core.errors import ArgumentError
+from graphgrad.run.arguments import picker
 
 if TYPE_CHECKING:
     from graphgrad.run.compiled import Compiled
@@ -31,8 +32,13 @@ class Bound:
             name: compiled.arguments.own(name, value) for name, value in values.items()
         }
         self.signature = tuple(name for name in compiled.signature if name not in self.values)
+        names = (*self.values, *self.signature)
+        self._own = picker(tuple(self.values))
+        self._in_order = picker([names.index(name) for name in compiled.signature])
 
     def _all(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if not args and self.values.keys().isdisjoint(kwargs):
+            return {**self.values, **kwargs}
         if len(args) > len(self.signature):
             raise ArgumentError(
                 f"{self.compiled.name} still takes {len(self.signature)} arguments, {len(args)} were given"
@@ -46,7 +52,9 @@ class Bound:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """As `Compiled.__call__`, with the arguments that are not bound."""
-        return self.compiled(**self._all(args, kwargs))
+        if kwargs or len(args) != len(self.signature):
+            return self.compiled(**self._all(args, kwargs))
+        return self.compiled(*self._in_order((*self._own(self.values), *args)))
 
     def forward(self, /, *args: Any, **kwargs: Any) -> Any:
         """As `Compiled.forward`."""

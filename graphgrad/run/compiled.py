@@ -23,7 +23,7 @@ from graphgrad.plan.schedule import is_free
 from graphgrad.plan.sizes import never_negative
 from graphgrad.run.arguments import Arguments, check_targets
 from graphgrad.run.bound import Bound
-from graphgrad.run.cotangents import complete
+from graphgrad.run.cotangents import complete, default
 from graphgrad.run.explain import Explanation, explain
 from graphgrad.run.load import emitted_lines, file_name, load
 from graphgrad.run.nonfinite import blame, is_finite
@@ -54,6 +54,8 @@ class Compiled:
             self._interface.name, self._interface.arguments, never_negative(plan.schedule.graph)
         )
         self._copied = tuple(is_free(base(node)) for node in plan.schedule.residuals)
+        self._takes_cotangent = self._interface.wrt is not None and "cotangent" not in self.signature
+        self._default = default(self._interface)
 
     # ---- what it is ------------------------------------------------------------------------------------
 
@@ -109,12 +111,12 @@ class Compiled:
         if interface.wrt is None:
             values = self.arguments.bind(args, kwargs)
             outputs = self._outputs(self._run("forward", values))
-            self._ensure_finite(outputs, self._output_nodes, self._given(values))
+            if interface.check_nan:
+                self._ensure_finite(outputs, self._output_nodes, self._given(values))
             return outputs
-        kwargs, cotangent = self._take_cotangent(kwargs)
+        cotangent = self._take_cotangent(kwargs)
         values = self.arguments.bind(args, kwargs)
-        parts = self._cotangents(cotangent, interface.arguments, values)
-        whole = interface.structure.build(parts)
+        parts, whole = self._cotangents(cotangent, interface.arguments, values)
         outputs, grads = self._run("forward_and_backward", values, cotangent=whole)
         outputs, grads = self._outputs(outputs), _arrays(grads)
         if interface.check_nan:
@@ -131,7 +133,8 @@ class Compiled:
         result = self._run("forward", values)
         given, residuals = (result, ()) if self._interface.wrt is None else result
         outputs = self._outputs(given)
-        self._ensure_finite(outputs, self._output_nodes, self._given(values))
+        if self._interface.check_nan:
+            self._ensure_finite(outputs, self._output_nodes, self._given(values))
         if self._interface.wrt is None:
             return outputs
         count = len(self._copied)
@@ -156,8 +159,8 @@ class Compiled:
                 hint="gg.compile(..., wrt=[...])",
             )
         kept, hidden = self._unpack(residuals)
-        parts = self._cotangents(cotangent, list(kept), list(kept.values()), hidden)
-        grads = _arrays(self._run("backward", [residuals, self._interface.structure.build(parts)]))
+        parts, whole = self._cotangents(cotangent, list(kept), list(kept.values()), hidden)
+        grads = _arrays(self._run("backward", (residuals, whole)))
         if self._interface.check_nan:
             nodes, seeds = self._pulled(parts)
             self._ensure_finite(grads, nodes, kept | seeds, hidden)
@@ -169,7 +172,7 @@ class Compiled:
         interface = self._interface
         if not interface.updates:
             raise ArgumentError(f"{self.name} was compiled without updates, so it has no step")
-        kwargs, cotangent = self._take_cotangent(kwargs)
+        cotangent = self._take_cotangent(kwargs)
         values = self.arguments.bind(args, kwargs)
         given = self._given(values)
         check_targets(
@@ -240,12 +243,9 @@ class Compiled:
 
     # ---- inside ----------------------------------------------------------------------------------------
 
-    def _take_cotangent(self, kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-        """The keyword that is no argument of the model, unless one has that very name."""
-        rest = dict(kwargs)
-        if self._interface.wrt is None or "cotangent" in self.signature:
-            return rest, None
-        return rest, rest.pop("cotangent", None)
+    def _take_cotangent(self, kwargs: dict[str, Any]) -> Any:
+        """Remove the keyword that is no argument of the model, unless one has that very name."""
+        return kwargs.pop("cotangent", None) if self._takes_cotangent else None
 
     def _run(self, function: str, values: Sequence[Any], **keywords: Any) -> Any:
         try:
@@ -271,8 +271,12 @@ class Compiled:
         return self.graph.outputs[self._interface.outputs]
 
     def _outputs(self, outputs: Any) -> Any:
-        structure = self._interface.structure
-        return structure.build(np.asarray(value) for value in structure.flatten(outputs, "outputs"))
+        match self._interface.structure.kind:
+            case "one":
+                return np.asarray(outputs)
+            case "dict":
+                return _arrays(outputs)
+        return type(outputs)(map(np.asarray, outputs))
 
     def _unpack(self, residuals: Any) -> tuple[dict[Node, Any], dict[str, int]]:
         """The arrays and the named sizes in residuals, checked."""
@@ -293,15 +297,17 @@ class Compiled:
         nodes: Sequence[Node],
         values: Sequence[Any],
         hidden: Mapping[str, int] = MappingProxyType({}),
-    ) -> tuple[Any, ...]:
-        """A cotangent for each output, checked against the sizes that these values have."""
+    ) -> tuple[tuple[Any, ...], Any]:
+        """A cotangent for each output, checked against the sizes that these values have; and all in their structure."""
+        if cotangent is None and self._default is not None:
+            return self._default
         sizes: dict[str, int] = dict(hidden)
-        if cotangent is not None:
-            for node, value in zip(nodes, values, strict=True):
-                for size, number in zip(node.shape, np.shape(value), strict=True):
-                    if isinstance(size, Dim) and size.name is not None:
-                        sizes[size.name] = number
-        return complete(self._interface, cotangent, sizes)
+        for node, value in zip(nodes, values, strict=True):
+            for size, number in zip(node.shape, np.shape(value), strict=True):
+                if isinstance(size, Dim) and size.name is not None:
+                    sizes[size.name] = number
+        parts = complete(self._interface, cotangent, sizes)
+        return parts, self._interface.structure.build(parts)
 
     def _step_cotangent(
         self, cotangent: Any, values: Sequence[Any]
@@ -309,10 +315,10 @@ class Compiled:
         interface = self._interface
         if not interface.needs_cotangent:
             raise ArgumentError(f"{self.name}.step starts from a scalar, so it takes no cotangent")
-        parts = self._cotangents(cotangent, interface.arguments, values)
+        parts, whole = self._cotangents(cotangent, interface.arguments, values)
         if parts[0] is None:
             raise ArgumentError(f"{self.name}.step needs the cotangent of the first output")
-        return {interface.seeds[0].cotangent: parts[0]}, {"cotangent": interface.structure.build(parts)}
+        return {interface.seeds[0].cotangent: parts[0]}, {"cotangent": whole}
 
     def _pulled(self, parts: Sequence[Any]) -> tuple[list[Node], dict[Node, Any]]:
         """The gradients that cotangents ask for, and the seeds they start from."""
@@ -331,7 +337,7 @@ class Compiled:
         values: Mapping[Node, Any],
         sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        if self._interface.check_nan and not is_finite(results):
+        if not is_finite(results):
             raise blame(computed, values, sizes, self.graph)
 
     def _ensure_step_finite(
@@ -351,8 +357,12 @@ def _is_like(node: Node, value: Any) -> bool:
     return getattr(value, "dtype", None) == node.dtype and np.ndim(value) == node.ndim
 
 
-def _arrays(grads: Mapping[str, Any]) -> dict[str, Array]:
-    return {name: np.asarray(value) for name, value in grads.items()}
+def _arrays(results: dict[str, Any]) -> dict[str, Array]:
+    """The same dict, NumPy's scalars in it made arrays."""
+    for name, value in results.items():
+        if type(value) is not np.ndarray:
+            results[name] = np.asarray(value)
+    return results
 
 
 def _initial(leaf: Node, rng: np.random.Generator) -> Array:

@@ -15,8 +15,16 @@ from graphgrad.core.spec import shape_text
 from graphgrad.ops.leaf import is_masked
 
 
+def default(interface: Interface) -> tuple[tuple[Any, ...], Any] | None:
+    """One cotangent for each output where the caller gives none, and all in their structure; None if one is needed."""
+    if interface.wrt is None or interface.needs_cotangent:
+        return None
+    parts = (1.0, *(None,) * (interface.structure.size - 1))
+    return parts, interface.structure.build(parts)
+
+
 def complete(interface: Interface, cotangent: Any, sizes: Mapping[str, int]) -> tuple[Any, ...]:
-    """One cotangent for each output, None for zero; the default if none is given.
+    """One cotangent for each output, None for zero.
 
     Raises
     ------
@@ -25,13 +33,11 @@ def complete(interface: Interface, cotangent: Any, sizes: Mapping[str, int]) -> 
     """
     structure = interface.structure
     if cotangent is None:
-        if interface.needs_cotangent:
-            raise ArgumentError(
-                f"{interface.name}: the first output is no scalar, so a cotangent is needed",
-                saw=[interface.seeds[0].cotangent.describe()],
-                hint="cotangent=np.ones_like(output) differentiates the output's sum",
-            )
-        return (1.0, *(None,) * (structure.size - 1))
+        raise ArgumentError(
+            f"{interface.name}: the first output is no scalar, so a cotangent is needed",
+            saw=[interface.seeds[0].cotangent.describe()],
+            hint="cotangent=np.ones_like(output) differentiates the output's sum",
+        )
     parts = structure.flatten(cotangent, f"{interface.name}: the cotangent")
     seeds = {seed.output: seed.cotangent for seed in interface.seeds}
     return tuple(_checked(interface, seeds.get(at), part, sizes) for at, part in enumerate(parts))

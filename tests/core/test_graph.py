@@ -205,7 +205,7 @@ def test_what_another_model_calls_a_node_says_nothing_about_one_that_rewriting_m
 
 
 def test_graph_pickles_with_what_was_rewritten(x):
-    graph, cube, _, _ = rewritten(x)
+    graph, _cube, _, _ = rewritten(x)
     again = pickle.loads(pickle.dumps(graph))
     (product,) = again.outputs[0].inputs
     (square, leaf) = product.inputs

@@ -23,7 +23,7 @@ classes = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.int64)
 
 
 class Workspace:
-    """What a call computes into, for one batch: a thread makes it once, and keeps it for its next call."""
+    """What a call computes into, for one batch. A thread keeps it for its next call."""
 
     def __init__(self, batch):
         self.x_w1 = np.empty((batch, 50), np.float32)               # x_w1, then x_w1_b1

@@ -21,7 +21,7 @@ import numpy as np
 
 
 class Workspace:
-    """What a call computes into, for one batch: a thread makes it once, and keeps it for its next call."""
+    """What a call computes into, for one batch. A thread keeps it for its next call."""
 
     def __init__(self, batch):
         self.x_w = np.empty((batch,), np.float32)      # x_w, then error, d_error

@@ -22,7 +22,7 @@ table = _arrays["table"]
 
 
 class Workspace:
-    """What a call computes into, for one time: a thread makes it once, and keeps it for its next call."""
+    """What a call computes into, for one time. A thread keeps it for its next call."""
 
     def __init__(self, time):
         self.change = np.empty((time - 1, 2), np.float32)  # change, then d_part_2

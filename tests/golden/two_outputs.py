@@ -18,7 +18,7 @@ import numpy as np
 
 
 class Workspace:
-    """What a call computes into, for one n: a thread makes it once, and keeps it for its next call."""
+    """What a call computes into, for one n. A thread keeps it for its next call."""
 
     def __init__(self, n):
         self.x_w = np.empty((n, 2), np.float64)              # x_w, then d_code_2, d_x_w

@@ -19,7 +19,7 @@ import numpy as np
 
 
 class Workspace:
-    """What a call computes into, for one gr_e: a thread makes it once, and keeps it for its next call."""
+    """What a call computes into, for one gr_e. A thread keeps it for its next call."""
 
     def __init__(self, gr_e):
         self.product = np.empty((gr_e, 3), np.float32)  # product, then lambda_0, d_x_import_os_product

@@ -120,11 +120,3 @@ def test_slice_bounds_may_be_sizes():
     np.testing.assert_array_equal(found[0], array[:2])
     np.testing.assert_array_equal(found[1], array[2:])
     assert evaluate(first.shape[0] + second.shape[0], {"n": 5}) == 5
-
-
-@pytest.mark.parametrize(
-    "index", [[0, 1], np.array([0, 1]), np.array([True, False]), True, gg.input("i", (), "int64")]
-)
-def test_index_by_arrays_and_masks_is_unsupported_for_now(index):
-    with pytest.raises(gg.UnsupportedError, match="ints and slices"):
-        gg.input("x", (2,))[index]

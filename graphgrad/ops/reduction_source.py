@@ -1,0 +1,83 @@
+"""Reductions in NumPy source, and sums over so many rows that the order in which they are added matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from graphgrad.core.form import ATOM, Destination, Form, Helper, Into, Speller
+from graphgrad.core.node import Node
+from graphgrad.core.spec import size_of
+
+_MANY = 1024
+
+
+def _drifts(node: Node) -> bool:
+    """Whether NumPy adds up many numbers of less than 64 bits one after the other: not in pairs, as it does along
+    the last axis. Of 50,000 rows it loses two digits that way."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    if x.dtype.kind != "f" or x.dtype.itemsize == 8 or not axes or x.ndim - 1 in axes:
+        return False
+    sizes = [x.shape[axis] for axis in axes]
+    return any(not isinstance(size, int) for size in sizes) or bool(size_of(tuple(sizes)) > _MANY)  # type: ignore[operator]  # ints by then
+
+
+def _arguments_text(parts: Sequence[Form], node: Node) -> str:
+    axes = node.attrs["axes"]
+    arguments = [parts[0].text]
+    if axes != tuple(range(node.inputs[0].ndim)):
+        arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
+    if node.attrs["keepdims"]:
+        arguments.append("keepdims=True")
+    return ", ".join(arguments)
+
+
+def spell_reduction(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
+    """``np.sum(x, axis=0, keepdims=True)``."""
+    return lambda speller, parts, node: Form(f"{function}({_arguments_text(parts, node)})")
+
+
+def reduce_into(function: str) -> Into:
+    """``np.sum(x, axis=0, keepdims=True, out=y)``."""
+
+    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+        arguments = _arguments_text(parts, node)
+        return None if to.out is None else Form(f"{function}({arguments}, out={to.out})")
+
+    return emit
+
+
+_SUM_ROWS = Helper(
+    "_sum_rows",
+    '''
+def _sum_rows(values, out=None):
+    """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
+    count, width = values.shape
+    ones, total = np.ones(128, values.dtype), np.zeros(width)
+    rows = 128 * max(1, 8192 // max(1, width))
+    for first in range(0, count, rows):
+        some = values[first:first + rows]
+        whole = len(some) - len(some) % 128
+        total += np.sum(ones @ some[:whole].reshape(whole // 128, 128, width), axis=0)
+        total += ones[:len(some) - whole] @ some[whole:]
+    if out is None:
+        out = np.empty(width, values.dtype)
+    out[...] = total
+    return out
+''',
+)
+
+
+def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    """``np.sum(x, axis=0, out=y)``; of many rows, by `_SUM_ROWS`."""
+    out = "" if to.out is None else f", out={to.out}"
+    if _sums_rows(node) and _drifts(node):
+        x, rows = node.inputs[0], parts[0].text
+        if x.ndim > 2:
+            rows = f"{parts[0].at(ATOM)}.reshape(-1, {speller.size(x.shape[-1]).text})"
+        return Form(f"{speller.helper(_SUM_ROWS)}({rows}{out})")
+    return Form(f"np.sum({_arguments_text(parts, node)}{out})") if out else None
+
+
+def _sums_rows(node: Node) -> bool:
+    """Whether all that is left is the last axis."""
+    return node.attrs["axes"] == tuple(range(node.inputs[0].ndim - 1)) and not node.attrs["keepdims"]
