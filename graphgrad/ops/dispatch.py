@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -268,12 +269,33 @@ def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
             f"np.{function.__name__} of a node is not supported",
             hint="a function of graphgrad of that meaning",
         )
+    args, kwargs = _by_numpys_order(function, args, kwargs)
     return _call(build, f"np.{function.__name__}", args, kwargs)
+
+
+def _by_numpys_order(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """What comes after the axis of a reduction, by name: NumPy has dtype and out there, and keepdims after them."""
+    if len(args) < 3 or function not in _REDUCTIONS:
+        return args, kwargs
+    names = list(inspect.signature(function).parameters)[2 : len(args)]
+    named = {
+        name: value for name, value in zip(names, args[2:], strict=True) if (name, value) != ("out", None)
+    }
+    return args[:2], {**named, **kwargs}
 
 
 if hasattr(np, "unstack"):  # since NumPy 2.1
     _FUNCTIONS[np.unstack] = split.unstack
 
+_REDUCTIONS = frozenset(
+    getattr(np, name)
+    for name in (
+        "sum prod mean var std max min amax amin any all argmax argmin count_nonzero median ptp nansum nanprod nanmean "
+        "nanvar nanstd nanmax nanmin"
+    ).split()
+)
 _OTHER_NAMES = dict.fromkeys(("a", "arr", "array", "ary", "m", "A", "v"), "x") | {
     "newshape": "shape", "a_min": "min", "a_max": "max",
 }  # fmt: skip

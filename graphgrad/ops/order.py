@@ -48,6 +48,8 @@ def _statistic_reference(
 ) -> np.ndarray[Any, Any]:
     ordered = np.sort(x, axis)
     found = np.take(ordered, _place(fraction, side, x.shape[axis]), axis)
+    if x.dtype.kind != "f":
+        return np.asarray(found)
     return np.asarray(np.where(np.isnan(x).any(axis), np.nan, found).astype(x.dtype))
 
 
@@ -61,6 +63,8 @@ def _spell_statistic(speller: Speller, parts: Sequence[Form], node: Node) -> Lin
     else:
         place = f"-int({-fraction!r} * ({speller.size(size).text} - 1) // 1)"
     before = ", ".join([":"] * axis + [""])
+    if node.dtype.kind != "f":
+        return Lines((f"{{out}} = np.partition({parts[0].text}, {place}, axis={axis})[{before}{place}]",))
     return Lines((
         f"{{out}} = np.partition({parts[0].text}, [{place}, -1], axis={axis})",  # nan comes last
         f"{{out}} = np.where(np.isnan({{out}}[{before}-1]), np.nan, {{out}}[{before}{place}])",
@@ -122,8 +126,6 @@ def order_statistic(x: Operand, axis: int, fraction: float, side: str) -> Node:
     node, _ = arguments(x, None, False)
     if not 0 <= fraction <= 1:
         raise InvalidValueError(f"a quantile is a number from 0 to 1, not {fraction}", saw=[node.describe()])
-    if node.dtype.kind != "f":
-        node = cast(node, "float64")
     return apply(
         "order_statistic", node, axis=normal_axis(axis, node.ndim), fraction=float(fraction), side=side
     )
@@ -177,7 +179,9 @@ def _quantiles(x: Operand, fractions: Any, axis: Axis, method: str, keepdims: bo
     wanted = np.asarray(fractions, np.float64)
     node, attrs = arguments(x, axis, keepdims)
     axes = attrs["axes"]
-    rows = _last(node if node.dtype.kind == "f" else cast(node, "float64"), axes)
+    if node.dtype.kind != "f" and method not in ("lower", "higher"):
+        node = cast(node, "float64")
+    rows = _last(node, axes)
     if wanted.ndim > 1:
         raise ArgumentError("quantile: q has at most 1 dimension", saw=[node.describe()])
     found = [_one_quantile(rows, float(fraction), method) for fraction in wanted.ravel()]
@@ -193,7 +197,7 @@ def quantile(
     """Quantiles over one axis, several, or all: what a share `q` of the elements is below; nan if there is one.
 
     It lies between two elements, which get their shares of the gradient; equal elements share evenly. Of integers it
-    is a float64.
+    is a float64, unless it is one of them; float32 stays float32, also with several `q`.
 
     Parameters
     ----------
@@ -228,7 +232,7 @@ def percentile(
 
 
 @composite
-def median(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
+def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """The middle element over one axis, several, or all, or the mean of the two; nan if there is one.
 
     The gradient goes to the middle element or half of it to either; equal elements share evenly. Of integers it is a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def _sum_reference(
 ) -> np.ndarray[Any, Any]:
     result = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):
-        result[index] += part
+        result[cast(Any, index)] += part
     return result
 
 

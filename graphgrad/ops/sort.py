@@ -105,10 +105,18 @@ _PERMUTATION = NotDifferentiable("places in an order are integers")
     operands=("x",),
     cost=_n_log_n,
 )
-def argsort(x: Operand, axis: int | None = -1, kind: str | None = None, *, descending: bool = False) -> Node:
+def argsort(
+    x: Operand,
+    axis: int | None = -1,
+    kind: str | None = None,
+    *,
+    stable: bool | None = None,
+    descending: bool = False,
+) -> Node:
     """The indices that sort x along an axis; None sorts all elements as one row. Integers, so no gradient.
 
-    The sort is stable, whatever `kind` says: equal elements keep their order, also when descending. A nan comes last.
+    The sort is stable, whatever `kind` and `stable` say: equal elements keep their order, also when descending. A nan
+    comes last.
 
     >>> gg.argsort(gg.input("x", ("batch", 10)), descending=True).shape
     (Dim('batch'), 10)
@@ -157,7 +165,14 @@ def _sort_tangent(t: Node, y: Node, x: Node, axis: int, descending: bool) -> Nod
     operands=("x",),
     cost=_n_log_n,
 )
-def sort(x: Operand, axis: int | None = -1, kind: str | None = None, *, descending: bool = False) -> Node:
+def sort(
+    x: Operand,
+    axis: int | None = -1,
+    kind: str | None = None,
+    *,
+    stable: bool | None = None,
+    descending: bool = False,
+) -> Node:
     """x sorted along an axis; None sorts all elements as one row. A nan comes last.
 
     The gradient goes back by the permutation of `argsort`, in which equal elements keep their order.

@@ -11,6 +11,7 @@ from graphgrad.core.errors import DTypeError, ShapeError
 from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
+from graphgrad.core.provenance import composite
 from graphgrad.core.spec import Spec
 from graphgrad.ops.accumulate import scatter_multiply
 from graphgrad.ops.arithmetic import add as add_nodes
@@ -108,6 +109,7 @@ class At:
         self._shape = layout(self._x.shape, self._index, [array.shape for array in self._arrays]).shape
         self._once = never_repeats(self._x.shape, self._index, self._arrays)
 
+    @composite
     def set(self, value: Operand) -> Node:
         """This place replaced. Where the index names an element more than once, the last value stays, and it alone
         gets the gradient."""
@@ -115,6 +117,7 @@ class At:
             return apply("update", self._x, self._fitting(value), index=self._index)
         return self._scattered("scatter_set", value, once=self._once)
 
+    @composite
     def add(self, value: Operand) -> Node:
         """`value` added at this place, as often as the index names it."""
         v = self._fitting(value)
@@ -122,6 +125,7 @@ class At:
             return add_nodes(self._x, apply("place", v, shape=self._x.shape, index=self._index))
         return add_nodes(self._x, add_up(v, self._arrays, self._x.shape, self._index))
 
+    @composite
     def multiply(self, value: Operand) -> Node:
         """This place multiplied by `value`, as often as the index names it."""
         v = self._fitting(value)
@@ -129,12 +133,14 @@ class At:
             return self.set(multiply_nodes(self._taken(), v))
         return multiply_nodes(self._x, scatter_multiply([v, *self._arrays], self._x.shape, self._index))
 
+    @composite
     def max(self, value: Operand) -> Node:
         """The larger of `value` and what is at this place. Ties share the gradient evenly."""
         if self._once:
             return self.set(maximum(self._taken(), self._fitting(value)))
         return self._scattered("scatter_max", value)
 
+    @composite
     def min(self, value: Operand) -> Node:
         """The smaller of `value` and what is at this place. Ties share the gradient evenly."""
         if self._once:

@@ -21,14 +21,14 @@ MISTAKES = {
     "axis": (lambda: gg.sum(W, axis=2), gg.ShapeError, "axis 2 is out of range", None),
     "index": (lambda: W[50], gg.ShapeError, "index 50 is out of range for size 50", None),
     "items": (lambda: W[0, 0, 0], gg.ShapeError, "too many items", None),
-    "array index": (lambda: W[[0, 1]], gg.UnsupportedError, "arrays, lists and masks", None),
+    "mask": (lambda: X[X > 0], gg.UnsupportedError, "mask", "gg.where"),
     "truth": (lambda: bool(X > 0), gg.NodeUseError, "no truth value", "gg.where"),
     "float": (lambda: float(gg.sum(X)), gg.NodeUseError, "no number yet", "gg.compile"),
     "write": (lambda: W.__setitem__(0, 1.0), gg.NodeUseError, "immutable", "gg.at(node, i).set(v)"),
     "dtype": (lambda: gg.input("z", (), "complex64"), gg.DTypeError, "complex64", "float"),
     "negative power": (lambda: N**-1, gg.InvalidValueError, "negative power", "n: int64 (3,)"),
-    "ufunc": (lambda: np.arctan(X), gg.UnsupportedError, "np.arctan of a node", None),
-    "function": (lambda: np.median(X), gg.UnsupportedError, "np.median of a node", None),
+    "ufunc": (lambda: np.nextafter(X, 1), gg.UnsupportedError, "np.nextafter of a node", None),
+    "function": (lambda: np.kron(X, W), gg.UnsupportedError, "np.kron of a node", None),
     "object": (lambda: X + "a", gg.ArgumentError, "no node, array or number", None),
     "none": (lambda: gg.exp(None), gg.ArgumentError, "no node, array or number", None),
     "generator": (lambda: gg.rng("r") + 1, gg.DTypeError, "a generator is no array", None),
@@ -53,7 +53,7 @@ def test_message_says_what_and_where(mistake):
     assert f"at test_errors.py:{line}, in layer encoder/hidden" in message
 
 
-@pytest.mark.parametrize("mistake", ["matmul", "broadcast", "truth", "write", "array index", "float"])
+@pytest.mark.parametrize("mistake", ["matmul", "broadcast", "truth", "write", "mask", "float"])
 def test_common_mistakes_come_with_a_suggestion(mistake):
     with pytest.raises(gg.GraphgradError, match="try: "):
         MISTAKES[mistake][0]()

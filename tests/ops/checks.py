@@ -117,12 +117,6 @@ def _along_rows(x: np.ndarray, shape: Any, offset: int) -> np.ndarray:
     return wide
 
 
-def _place_sum(*parts: np.ndarray, shape: Any, indices: Any) -> np.ndarray:
-    return sum(
-        (_place(part, shape, index) for part, index in zip(parts, indices, strict=True)), np.zeros(shape)
-    )
-
-
 def _logcumsumexp(x: np.ndarray, axis: int | None = None) -> np.ndarray:
     return np.log(np.cumsum(np.exp(x), axis))
 
@@ -198,15 +192,21 @@ def _sorted(x: np.ndarray, axis: Any = -1, descending: bool = False) -> np.ndarr
     return np.moveaxis(np.array(flat, x.dtype).reshape(rows.shape), -1, axis)
 
 
+def _place_sum(*parts: np.ndarray, shape: Any, indices: Any) -> np.ndarray:
+    return sum(
+        (_place(part, shape, index) for part, index in zip(parts, indices, strict=True)), np.zeros(shape)
+    )
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
     "stop_gradient": lambda x: x,
     "place": _place,
-    "place_sum": _place_sum,
     "logcumsumexp": _logcumsumexp,
     "recurrence": _recurrence,
     "order_statistic": _order_statistic,
+    "place_sum": _place_sum,
     "update": _update,
     "index": _index,
     "stack": lambda *arrays, axis=0: np.moveaxis(np.array(arrays), 0, axis),
@@ -502,3 +502,19 @@ def check_emitted(op: Op, build: Build, sample: Sample, level: str) -> None:
         assert_same(np.asarray(found), made.value(made.node)[0], what=f"{op.name}, {level}", **tolerance)
         for leaf, wanted in zip(made.float_leaves, expected, strict=True):
             assert_same(grads[leaf.name], wanted, what=f"gradient of {op.name}, {level}", **tolerance)
+
+
+def check_emitted_layouts(op: Op, build: Build, sample: Sample) -> None:
+    """The compiled module takes strided, reversed and Fortran-ordered arrays, and its gradients are the same."""
+    made = make(build, sample)
+    wrt = made.float_leaves if made.node.dtype.kind == "f" and made.float_leaves else None
+    model = gg.compile(made.node, inputs=list(made.leaves), wrt=wrt)
+    extra = {"cotangent": np.ones(made.node.shape, made.node.dtype)} if wrt and made.node.shape else {}
+
+    def run(layout: Callable[[np.ndarray], np.ndarray]) -> Any:
+        values = {leaf.name: layout(array) for leaf, array in zip(made.leaves, made.arrays, strict=True)}
+        return model(**values, **{name: layout(array) for name, array in extra.items()})
+
+    expected = run(np.array)
+    for layout in (_fortran, _strided, _reversed):
+        assert_same(run(layout), expected, 1e-12, 1e-14, f"{op.name}, compiled, of {layout.__name__}")

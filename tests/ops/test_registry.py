@@ -86,6 +86,41 @@ def test_samples_cover_empty_arrays_and_scalars_where_they_are_legal(name):
         assert any(0 in shape for shape in shapes)
 
 
+@every_sampled_op
+def test_layout_of_arguments_does_not_matter_to_emitted_code(name):
+    run(checks.check_emitted_layouts, name)
+
+
+@every_sampled_op
+def test_samples_cover_what_may_go_wrong_with_axes(name):
+    """Axes counted from the end, axes of size 0, axes that are kept and that are not."""
+    parameters = inspect.signature(REGISTRY[name][1]).parameters
+    if "axis" not in parameters:
+        return
+    axes = [sample.kwargs["axis"] for sample in samples(name) if "axis" in sample.kwargs]
+    numbers = [number for axis in axes for number in (axis if isinstance(axis, tuple | list) else [axis])]
+    assert any(number is not None and number < 0 for number in numbers), "no axis is negative"
+    assert any(0 in array.shape for sample in samples(name) for array in sample.arrays), "none is empty"
+    if "keepdims" in parameters:
+        kept = {sample.kwargs.get("keepdims", False) for sample in samples(name)}
+        assert kept == {False, True}
+
+
+@every_sampled_op
+def test_samples_of_pairs_cover_broadcasting_by_size_1_and_by_0_dimensions(name):
+    op, _ = REGISTRY[name]
+    if not op.elementwise or op.operands is None or len(op.operands) < 2:
+        return
+    shapes = [[array.shape for array in sample.arrays] for sample in samples(name)]
+    assert any(() in row and any(row) for row in shapes), "no scalar meets an array"
+    wide = [max(len(shape) for shape in row) for row in shapes]
+    assert any(
+        1 in shape and any(size > 1 for other in row if len(other) == width for size in other)
+        for row, width in zip(shapes, wide, strict=True)
+        for shape in row
+    ), "no size of 1 is stretched"
+
+
 FAULTS = [
     pytest.param(name, fault, id=f"{name}-{at}")
     for name in TESTED
