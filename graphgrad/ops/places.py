@@ -42,7 +42,7 @@ def _summed_axes(*parts: Spec, shape: Shape, indices: tuple[Index, ...]) -> tupl
 
 
 def _sum_reference(
-    *parts: np.ndarray[Any, Any], shape: tuple[int, ...], indices: tuple[Index, ...]
+    *parts: np.ndarray[Any, Any], shape: tuple[int, ...], indices: tuple[Any, ...]
 ) -> np.ndarray[Any, Any]:
     result = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):

@@ -161,14 +161,7 @@ def tensor_scatter(x: Any, update: Any, start: Any, mode: str = "linear", axis: 
 
 
 def top_k(x: Any, k: Any, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:
-    count = int(k.item())
-    if largest:  # of equal ones the first: the last one of the array turned around, sorted upwards
-        size = x.shape[axis]
-        order = size - 1 - gg.flip(gg.argsort(gg.flip(x, axis), axis=axis, stable=True), axis)
-    else:
-        order = gg.argsort(x, axis=axis, stable=True)
-    first = gg.split(order, [count], axis=axis)[0]
-    return gg.take_along_axis(x, first, axis=axis), first
+    return gg.topk(x, int(k.item()), axis, bool(largest))
 
 
 def trilu(x: Any, k: Any = None, upper: int = 1) -> Any:
