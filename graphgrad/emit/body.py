@@ -104,11 +104,11 @@ def size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[s
 
 def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
     """The heading of each step: its layer, and its phase where a function has several."""
-    phases = writer.plan.schedule.phases
-    several = routine.kind == "step" or len({phases[node] for node in routine.steps}) > 1
+    phases = {} if routine.kind == "reference" else writer.plan.schedule.phases
+    several = routine.kind == "step" or len({phases.get(node) for node in routine.steps}) > 1
     layers = layer_names(writer.graph, routine.steps, writer.reader_of)
     titles: dict[Node, tuple[str, ...]] = {}
     for node in routine.steps:
-        phase, layer = phases[node], clean(layers[node])
+        phase, layer = phases.get(node, "forward"), clean(layers[node])
         titles[node] = (*((phase,) if several else ()), *((layer,) if layer and phase != "update" else ()))
     return titles

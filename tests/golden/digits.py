@@ -1,23 +1,21 @@
 """digits: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph b0ba8814dfde. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph cc50aff1de01. Needs NumPy only.
 
-    loss, grads = forward_and_backward(x, label, w1, b1, w2, b2)
+    loss_2, grads = forward_and_backward(x, label, w1, b1, w2, b2)
 
     x      float32 (batch, 64)  input      w1  float32 (64, 50)  parameter
     label  int64 (batch,)       input      b1  float32 (50,)     parameter
                                            w2  float32 (50, 10)  parameter
                                            b2  float32 (10,)     parameter
 
-Memory beyond the arguments: 592 * batch + 15052 B in a thread's first call, 15 kB of it results, and the rest
+Memory beyond the arguments: 582 * batch + 15056 B in a thread's first call, 15 kB of it results, and the rest
 is kept for its next.
 """
 
 import threading
 
 import numpy as np
-
-classes = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.int64)
 
 # fmt: off
 
@@ -26,17 +24,14 @@ class Workspace:
     """What a call computes into, for one batch. A thread keeps it for its next call."""
 
     def __init__(self, batch):
-        self.x_w1 = np.empty((batch, 50), np.float32)               # x_w1, then x_w1_b1
-        self.hidden = np.empty((batch, 50), np.float32)             # hidden, then d_hidden, d_x_w1_b1
-        # hidden_w2, then logits, shifted, log_p, chosen, ...
-        self.hidden_w2 = np.empty((batch, 10), np.float32)
-        self.highest = np.empty((batch, 1), np.float32)             # highest, then sum_exps
-        self.exps = np.empty((batch, 10), np.float32)               # exps, then d_shifted_product
-        self.log_sum = np.empty((batch, 1), np.float32)             # log_sum, then d_log_sum, d_sum_exps
-        self.is_label = np.empty((batch, 10), np.bool_)             # is_label
-        self.picked = np.empty((batch,), np.float32)                # picked, then losses
-        self.d_log_sum_negated = np.empty((batch, 10), np.float32)  # d_log_sum_negated
-        self.above = np.empty((batch, 50), np.bool_)                # above
+        self.x_w1 = np.empty((batch, 50), np.float32)       # x_w1, then x_w1_b1
+        self.hidden = np.empty((batch, 50), np.float32)     # hidden, then d_hidden, d_x_w1_b1
+        self.hidden_w2 = np.empty((batch, 10), np.float32)  # hidden_w2, then logits, shifted, log_p
+        self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps
+        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product, d_shifted
+        # log_sum, then d_log_sum_total, d_log_sum, d_sum_exps
+        self.log_sum = np.empty((batch, 1), np.float32)
+        self.above = np.empty((batch, 50), np.bool_)        # above
 
 
 class _Pool(threading.local):
@@ -62,15 +57,6 @@ def _give_back(work, *sizes):
         free.pop(next(iter(free)), None)
 
 
-def _keep(mask, values, out=None):
-    """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
-    if out is None:
-        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
-    bits = f"i{out.itemsize}"
-    np.multiply(values.view(bits), mask, out=out.view(bits))
-    return out
-
-
 def _sum_rows(values, out=None):
     """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
     count, width = values.shape
@@ -87,56 +73,66 @@ def _sum_rows(values, out=None):
     return out
 
 
+def _keep(mask, values, out=None):
+    """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
+    if out is None:
+        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+    bits = f"i{out.itemsize}"
+    np.multiply(values.view(bits), mask, out=out.view(bits))
+    return out
+
+
 def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     """Return loss, and the gradients by name."""
-    d_loss = np.float32(cotangent)                               # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                                 # seed:      d loss / d loss
     batch = x.shape[0]
     work = _borrow(batch)
 
     # forward: hidden
-    x_w1 = np.dot(x, w1, out=work.x_w1)                          # x @ w1                         models.py:32
-    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                         # x @ w1 + b1                    models.py:32
-    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)             # gg.nn.relu(x @ w1 + b1)        models.py:32
+    x_w1 = np.dot(x, w1, out=work.x_w1)                            # x @ w1                       models.py:32
+    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                           # x @ w1 + b1                  models.py:32
+    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)               # gg.nn.relu(x @ w1 + b1)      models.py:32
 
     # forward: output
-    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)           # hidden @ w2                    models.py:34
-    logits = np.add(hidden_w2, b2, out=hidden_w2)                # hidden @ w2 + b2               models.py:34
+    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)             # hidden @ w2                  models.py:34
+    logits = np.add(hidden_w2, b2, out=hidden_w2)                  # hidden @ w2 + b2             models.py:34
 
     # forward: loss
-    # gg.nn.cross_entropy(logits...  models.py:35
+    # gg.nn.cross_entropy(logi...  models.py:35
     highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
     shifted = np.subtract(logits, highest, out=logits)
     exps = np.exp(shifted, out=work.exps)
     sum_exps = np.sum(exps, axis=1, keepdims=True, out=work.highest)
     log_sum = np.log(sum_exps, out=work.log_sum)
     log_p = np.subtract(shifted, log_sum, out=shifted)
-    is_label = np.equal(label[:, None], classes, out=work.is_label)
-    chosen = _keep(is_label, log_p, out=log_p)
-    picked = np.sum(chosen, axis=1, out=work.picked)
-    losses = np.negative(picked, out=picked)
-    loss = np.mean(losses)
+    picked = log_p[np.arange(len(log_p)), label]
+    average = np.mean(picked)
+    loss = -average
 
     # backward: loss
-    d_losses = d_loss / batch                                    # mean:      each element's share, G / n
-    d_picked = -d_losses                                         # negative:  -G
-    d_log_p = _keep(is_label, d_picked, out=work.hidden_w2)      # where:     G where chosen
-    d_log_sum_negated = np.negative(d_log_p, out=work.d_log_sum_negated)  # subtract:  -G
+    d_losses = d_loss / batch                                      # mean:      each element's share, G / n
+    d_picked_negated = -d_losses                                   # negative:  -G
+    d_picked = np.broadcast_to(d_picked_negated, (batch,))         # spread:    written out as picked
+    d_log_p = np.zeros((batch, 10), np.float32)                    # gather:    added up where it was taken
+    d_log_p[np.arange(len(d_log_p)), label] = d_picked
     # subtract:  log_sum was broadcast over 10
-    d_log_sum = np.sum(d_log_sum_negated, axis=1, keepdims=True, out=work.log_sum)
-    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)   # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)  # exp:       G y
-    d_shifted = np.add(d_log_p, d_shifted_product, out=d_log_p)  # sum:       shifted is used more than once
+    d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True, out=work.log_sum)
+    d_log_sum = np.negative(d_log_sum_total, out=d_log_sum_total)  # subtract:  log_sum was broadcast
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)    # exp:       G y
+    # sum:       shifted is used more than once
+    d_shifted = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
 
     # backward: output
-    d_b2 = _sum_rows(d_shifted)                                  # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_shifted                                  # matmul:    dB = A.T G
-    d_hidden = np.dot(d_shifted, w2.T, out=work.hidden)          # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_shifted)                                    # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_shifted                                    # matmul:    dB = A.T G
+    d_hidden = np.dot(d_shifted, w2.T, out=work.hidden)            # matmul:    dA = G B.T
 
     # backward: hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)               # maximum:   G where x won
+    above = np.greater(x_w1_b1, 0, out=work.above)                 # maximum:   G where x won
     d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                  # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                       # matmul:    dB = A.T G
+    d_b1 = _sum_rows(d_x_w1_b1)                                    # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                         # matmul:    dB = A.T G
     _give_back(work, batch)
     return loss, {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
@@ -163,43 +159,44 @@ def forward(x, label, w1, b1, w2, b2):
     sum_exps = np.sum(exps, axis=1, keepdims=True)
     log_sum = np.log(sum_exps, out=work.highest)
     log_p = np.subtract(shifted, log_sum, out=shifted)
-    is_label = label[:, None] == classes
-    chosen = _keep(is_label, log_p, out=log_p)
-    picked = np.sum(chosen, axis=1, out=work.picked)
-    losses = np.negative(picked, out=picked)
-    loss = np.mean(losses)
+    picked = log_p[np.arange(len(log_p)), label]
+    average = np.mean(picked)
+    loss = -average
     _give_back(work, batch)
-    return loss, (x, w2, x_w1_b1, hidden, exps, sum_exps, is_label)
+    return loss, (x, label, w2, x_w1_b1, hidden, exps, sum_exps)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * loss by each of w1, b1, w2, b2."""
-    x, w2, x_w1_b1, hidden, exps, sum_exps, is_label = residuals
-    d_loss = np.float32(cotangent)                               # seed:      d loss / d loss
+    x, label, w2, x_w1_b1, hidden, exps, sum_exps = residuals
+    d_loss = np.float32(cotangent)                                 # seed:      d loss / d loss
     batch = x.shape[0]
     work = _borrow(batch)
 
     # loss
-    d_losses = d_loss / batch                                    # mean:      each element's share, G / n
-    d_picked = -d_losses                                         # negative:  -G
-    d_log_p = _keep(is_label, d_picked, out=work.hidden_w2)      # where:     G where chosen
-    d_log_sum_negated = np.negative(d_log_p, out=work.exps)      # subtract:  -G
+    d_losses = d_loss / batch                                      # mean:      each element's share, G / n
+    d_picked_negated = -d_losses                                   # negative:  -G
+    d_picked = np.broadcast_to(d_picked_negated, (batch,))         # spread:    written out as picked
+    d_log_p = np.zeros((batch, 10), np.float32)                    # gather:    added up where it was taken
+    d_log_p[np.arange(len(d_log_p)), label] = d_picked
     # subtract:  log_sum was broadcast over 10
-    d_log_sum = np.sum(d_log_sum_negated, axis=1, keepdims=True, out=work.highest)
-    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)   # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.exps)  # exp:       G y
-    d_shifted = np.add(d_log_p, d_shifted_product, out=d_log_p)  # sum:       shifted is used more than once
+    d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True, out=work.highest)
+    d_log_sum = np.negative(d_log_sum_total, out=d_log_sum_total)  # subtract:  log_sum was broadcast
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.hidden_w2)  # exp:       G y
+    # sum:       shifted is used more than once
+    d_shifted = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
 
     # output
-    d_b2 = _sum_rows(d_shifted)                                  # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_shifted                                  # matmul:    dB = A.T G
-    d_hidden = np.dot(d_shifted, w2.T, out=work.x_w1)            # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_shifted)                                    # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_shifted                                    # matmul:    dB = A.T G
+    d_hidden = np.dot(d_shifted, w2.T, out=work.x_w1)              # matmul:    dA = G B.T
 
     # hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)               # maximum:   G where x won
+    above = np.greater(x_w1_b1, 0, out=work.above)                 # maximum:   G where x won
     d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                  # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                       # matmul:    dB = A.T G
+    d_b1 = _sum_rows(d_x_w1_b1)                                    # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                         # matmul:    dB = A.T G
     _give_back(work, batch)
     return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
@@ -217,17 +214,15 @@ def _reference(x, label, w1, b1, w2, b2):
 
     # loss
     highest = np.max(logits, axis=1, keepdims=True)  # gg.nn.cross_entropy(logits, label)  models.py:35
-    shifted = logits - highest
-    exps = np.exp(shifted)
-    sum_exps = np.sum(exps, axis=1, keepdims=True)
-    log_sum = np.log(sum_exps)
-    log_p = shifted - log_sum
-    is_label = label[:, None] == classes
-    chosen = np.where(is_label, log_p, 0)
-    picked = np.sum(chosen, axis=1)
-    losses = -picked
-    loss = np.mean(losses)
-    return loss
+    shifted_2 = logits - highest
+    exps_2 = np.exp(shifted_2)
+    sum_exps_2 = np.sum(exps_2, axis=1, keepdims=True)
+    log_sum_2 = np.log(sum_exps_2)
+    log_p_2 = shifted_2 - log_sum_2
+    picked_2 = log_p_2[np.arange(len(log_p_2)), label]
+    losses = -picked_2
+    loss_2 = np.mean(losses)
+    return loss_2
 
 
 def selfcheck(**arrays):

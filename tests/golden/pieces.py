@@ -26,7 +26,7 @@ class Workspace:
 
     def __init__(self, time):
         self.change = np.empty((time - 1, 2), np.float32)  # change, then d_part_2
-        # both, then filled_2, d_filled_2_converted, ...
+        # both, then filled, d_filled_converted, d_filled, ...
         self.both = np.empty(((time + 1) // 2 + time - 1, 2), np.float32)
         self.same = np.empty(((time + 1) // 2 + time - 1, 2), np.bool_)  # same
 
@@ -74,10 +74,10 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     high = series[1:]                                            # series[1:]                     models.py:76
     change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
     both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
-    filled = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
-    filled_2 = both
-    filled_2[0] = filled
-    largest = np.max(filled_2, axis=0, keepdims=True)            # gg.max(filled, axis=0, kee...  models.py:80
+    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
+    filled = both
+    filled[0] = spread
+    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
     part = smooth[:2]                                            # smooth[:2]                     models.py:80
     weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
     total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
@@ -95,14 +95,13 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part
-    same = np.equal(filled_2, largest, out=work.same)            # max:       G where x won, ties share
-    d_filled_2_converted = work.both
-    np.copyto(d_filled_2_converted, same, casting="unsafe")
-    # max:       G where x won, ties share
-    d_filled_2_total = np.sum(d_filled_2_converted, axis=0, keepdims=True)
-    d_filled_2 = _keep(same, d_largest_product / d_filled_2_total, out=work.both)
+    same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
+    d_filled_converted = work.both
+    np.copyto(d_filled_converted, same, casting="unsafe")
+    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
-    d_both = d_filled_2
+    d_both = d_filled
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
     d_change = d_both[:time - 1]
@@ -122,10 +121,10 @@ def forward(series, smooth):
     high = series[1:]                                            # series[1:]                     models.py:76
     change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
     both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
-    filled = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
-    filled_2 = np.array(both)
-    filled_2[0] = filled
-    largest = np.max(filled_2, axis=0, keepdims=True)            # gg.max(filled, axis=0, kee...  models.py:80
+    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
+    filled = np.array(both)
+    filled[0] = spread
+    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
     part = smooth[:2]                                            # smooth[:2]                     models.py:80
     weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
     total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
@@ -133,12 +132,12 @@ def forward(series, smooth):
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
     total_average = total + average                              # gg.sum(weighted) + gg.mean...  models.py:82
     _give_back(work, time)
-    return total_average, (filled_2, largest, part, time)
+    return total_average, (filled, largest, part, time)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total_average by each of smooth, series."""
-    filled_2, largest, part, time = residuals
+    filled, largest, part, time = residuals
     d_total = np.float32(cotangent)                       # seed:      d total_average / d total_average
     work = _borrow(time)
     d_product = d_total / 100                             # mean:      each element's share, G / n
@@ -150,14 +149,13 @@ def backward(residuals, cotangent=1.0):
     d_smooth = np.zeros((3,), np.float32)                 # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part
-    same = np.equal(filled_2, largest, out=work.same)     # max:       G where x won, ties share
-    d_filled_2_converted = work.both
-    np.copyto(d_filled_2_converted, same, casting="unsafe")
-    # max:       G where x won, ties share
-    d_filled_2_total = np.sum(d_filled_2_converted, axis=0, keepdims=True)
-    d_filled_2 = _keep(same, d_largest_product / d_filled_2_total, out=work.both)
+    same = np.equal(filled, largest, out=work.same)       # max:       G where x won, ties share
+    d_filled_converted = work.both
+    np.copyto(d_filled_converted, same, casting="unsafe")
+    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
-    d_both = d_filled_2
+    d_both = d_filled
     d_both[0] = d_both_spread
     d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
     d_change = d_both[:time - 1]
@@ -172,18 +170,18 @@ def backward(residuals, cotangent=1.0):
 
 def _reference(series, smooth):
     """The model as it was written, which selfcheck compares with."""
-    high = series[1:]                                  # series[1:]                               models.py:76
-    change = high - series[:-1]                        # high - low                               models.py:77
-    both = np.concatenate([change, series[::2]])       # gg.concatenate([change, series[::2]]...  models.py:78
-    filled = np.broadcast_to(np.float32(1), (2,))      # gg.at(both, 0).set(1.0)                  models.py:79
-    filled_2 = np.array(both)
-    filled_2[0] = filled
-    largest = np.max(filled_2, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)    models.py:80
-    weighted = largest * smooth[:2]                    # gg.max(filled, axis=0, keepdims=True...  models.py:80
-    total = np.sum(weighted)                           # gg.sum(weighted)                         models.py:82
-    product = table * smooth[2]                        # table * smooth[2]                        models.py:82
-    average = np.mean(product)                         # gg.mean(table * smooth[2])               models.py:82
-    total_average = total + average                    # gg.sum(weighted) + gg.mean(table * s...  models.py:82
+    high = series[1:]                                # series[1:]                                 models.py:76
+    change = high - series[:-1]                      # high - low                                 models.py:77
+    both = np.concatenate([change, series[::2]])     # gg.concatenate([change, series[::2]], ...  models.py:78
+    spread = np.broadcast_to(np.float32(1), (2,))    # gg.at(both, 0).set(1.0)                    models.py:79
+    filled = np.array(both)
+    filled[0] = spread
+    largest = np.max(filled, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)      models.py:80
+    weighted = largest * smooth[:2]                  # gg.max(filled, axis=0, keepdims=True) ...  models.py:80
+    total = np.sum(weighted)                         # gg.sum(weighted)                           models.py:82
+    product = table * smooth[2]                      # table * smooth[2]                          models.py:82
+    average = np.mean(product)                       # gg.mean(table * smooth[2])                 models.py:82
+    total_average = total + average                  # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
     return total_average
 
 
