@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, floor_divide, multiply
 from graphgrad.core.errors import ArgumentError, ShapeError, UnsupportedError
-from graphgrad.core.form import ATOM, Form, Speller
+from graphgrad.core.form import ATOM, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -65,6 +65,13 @@ def _spell_reshape(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"{parts[0].at(ATOM)}.reshape({sizes})")
 
 
+def _reshape_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    sizes = ", ".join(speller.size(size).text for size in node.inputs[0].shape)
+    return Lines((f"np.copyto({{out}}.reshape({sizes}), {parts[0].text})",))
+
+
 def _reshape_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(2, 6)),), {"shape": (3, 4)})
     yield Sample((rng.normal(size=(2, 6)),), {"shape": (2, -1, 3)})
@@ -82,6 +89,7 @@ def _reshape_back(g: Node, y: Node, x: Node, shape: Shape) -> Node:
     axes=_reshape_axes,
     reference=lambda x, *, shape: np.reshape(x, shape),
     numpy=_spell_reshape,
+    into=_reshape_into,
     vjp={"x": _reshape_back},
     jvp="linear",
     samples=_reshape_samples,

@@ -49,9 +49,8 @@ def _expect(owner: Node, holds: Mapping[Buffer, Node], placed: Mapping[Node, Buf
     holder = holds.get(placed[owner])
     if holder is not owner:
         found = holder.describe() if holder is not None else "nothing"
-        raise _wrong(
-            owner, f"{who} {owner.describe()}, but its buffer holds {found} by then", holder or owner
-        )
+        other = owner if holder is None else holder
+        raise _wrong(owner, f"{who} {owner.describe()}, but its buffer holds {found} by then", other)
 
 
 def _wrong(node: Node, what: str, other: Node) -> VerificationError:
