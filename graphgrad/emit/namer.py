@@ -126,13 +126,17 @@ class Namer:
                 self._nodes[node] = self.fresh(identifier(name))
 
     def _name_cotangents(self, order: Iterable[Node]) -> None:
-        for node in order:
-            if node in self._nodes:
-                continue
-            for origin in self._graph.origins.get(node, ()):
-                if origin.role == "cotangent":
-                    self._nodes[node] = self.fresh(f"d_{self._base(origin.forward)}")
-                    break
+        """Gradients by what is still there come before those by what became something else."""
+        order = tuple(order)
+        for there in (True, False):
+            for node in order:
+                if node in self._nodes:
+                    continue
+                for origin in self._graph.origins.get(node, ()):
+                    still = self._graph.current(origin.forward) is origin.forward
+                    if origin.role == "cotangent" and still is there:
+                        self._nodes[node] = self.fresh(f"d_{self._base(origin.forward)}")
+                        break
 
     def _base(self, node: Node) -> str:
         """What a node is called, numbered or not, even if it has no statement."""

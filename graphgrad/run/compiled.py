@@ -15,6 +15,7 @@ from graphgrad.core.interface import Interface
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
 from graphgrad.core.operators import bound
+from graphgrad.core.rewriting import Firing
 from graphgrad.emit.source import Source
 from graphgrad.plan.alias import base
 from graphgrad.plan.memory import Memory
@@ -30,9 +31,11 @@ from graphgrad.run.nonfinite import blame, is_finite
 from graphgrad.run.verify import verify
 
 if TYPE_CHECKING:
+    from graphgrad.rewrite.lineage import Decline
     from graphgrad.run.profile import Profile
 
 Array = np.ndarray[Any, Any]
+_passes = lazy_import("graphgrad.rewrite.passes")
 _profile = lazy_import("graphgrad.run.profile")
 _save = lazy_import("graphgrad.run.save")
 
@@ -82,6 +85,18 @@ class Compiled:
     def graph(self) -> Graph:
         """The graph that was emitted: the model and its gradients."""
         return self.plan.schedule.graph
+
+    @property
+    def firings(self) -> tuple[Firing, ...]:
+        """What the optimiser's rules did, in order; ``graph.rewriting.describe(firing)`` says it in a line."""
+        rewriting = self.graph.rewriting
+        return () if rewriting is None else rewriting.firings
+
+    @property
+    def declines(self) -> tuple[Decline, ...]:
+        """Which rules fit somewhere and did not fire, and why."""
+        found: tuple[Decline, ...] = _passes.declined(self.graph, self._interface.level)
+        return found
 
     @property
     def function(self) -> Callable[..., Any]:

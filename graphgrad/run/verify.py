@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphgrad.core.errors import VerificationError
 from graphgrad.core.node import Node
+from graphgrad.core.traverse import depending_on, toposort
 from graphgrad.emit.selfcheck import narrows
 from graphgrad.interpret import interpret
 from graphgrad.plan.plan import Plan
@@ -22,7 +23,8 @@ def verify(
     plan: Plan, namespace: Mapping[str, Any], arguments: Arguments, arrays: Mapping[str, Any]
 ) -> dict[str, float]:
     """The largest errors, relative to the largest element: ``outputs`` and gradients against the interpreter, and
-    ``<name> (differences)`` against finite differences of the interpreter in float64 along a random direction.
+    ``<name> (differences)`` against finite differences of the interpreter in float64 along a random direction, unless
+    `stop_gradient` stands in between.
 
     Raises
     ------
@@ -32,24 +34,34 @@ def verify(
     interface = plan.schedule.interface
     values = arguments.bind((), arrays)
     leaves = dict(zip(interface.arguments, values, strict=True))
-    errors: dict[str, float] = {}
     outputs = plan.schedule.graph.original.outputs  # what rewriting made of them is to be checked, too
+    expected = interpret(outputs[interface.outputs], leaves)
+    names = interface.structure.keys or tuple(f"output {at}" for at in range(interface.structure.size))
+    errors: dict[str, float] = {}
     if interface.wrt is None:
-        got = interface.structure.flatten(namespace["forward"](*values), "outputs")
-    else:
-        results, residuals = namespace["forward"](*values)
-        got = interface.structure.flatten(results, "outputs")
-        seed = np.ones(np.shape(got[0]), interface.seeds[0].cotangent.dtype)
-        whole = [seed, *[None] * (interface.structure.size - 1)]
-        grads = namespace["backward"](residuals, interface.structure.build(whole))
-        wanted = interpret(outputs[interface.gradients(0)], {**leaves, interface.seeds[0].cotangent: seed})
-        for key, want in zip(interface.keys, wanted, strict=True):
-            errors[key] = _compare(f"the gradient by {key!r}", np.asarray(grads[key]), want)
-        errors |= _differences(plan, leaves, grads)
-    for at, (value, want) in enumerate(zip(got, interpret(outputs[interface.outputs], leaves), strict=True)):
-        name = interface.structure.keys[at] if interface.structure.keys else f"output {at}"
-        errors[name] = _compare(name, np.asarray(value), want)
-    return errors
+        _compare_all(
+            names, interface.structure.flatten(namespace["forward"](*values), "outputs"), expected, errors
+        )
+        return errors
+    seed = np.ones(np.shape(expected[0]), interface.seeds[0].cotangent.dtype)
+    whole = interface.structure.build([seed, *[None] * (interface.structure.size - 1)])
+    results, residuals = namespace["forward"](*values)
+    apart = results, namespace["backward"](residuals, whole)
+    fused = namespace["forward_and_backward"](*values, cotangent=whole)
+    wanted = interpret(outputs[interface.gradients(0)], {**leaves, interface.seeds[0].cotangent: seed})
+    for got, grads in (apart, fused):
+        gradients = [grads[key] for key in interface.keys]
+        _compare_all(names, interface.structure.flatten(got, "outputs"), expected, errors)
+        _compare_all(interface.keys, gradients, wanted, errors)
+    return errors | _differences(plan, leaves, fused[1])
+
+
+def _compare_all(
+    names: Sequence[str], got: Sequence[Any], want: Sequence[Any], errors: dict[str, float]
+) -> None:
+    """Note the largest error of each result by its name."""
+    for name, one, other in zip(names, got, want, strict=True):
+        errors[name] = max(errors.get(name, 0.0), _compare(repr(name), np.asarray(one), other))
 
 
 def _compare(what: str, got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -> float:
@@ -81,7 +93,7 @@ def _differences(plan: Plan, leaves: Mapping[Node, Any], grads: Mapping[str, Any
     rough = narrows(plan.schedule.forward.steps)  # then differences are only as fine as what it casts to
     move = 1e-2 if rough else 1e-6
     for key, node in zip(interface.keys, interface.wrt or (), strict=True):
-        if node not in exact:
+        if node not in exact or _stops(output, node):
             continue
         direction = rng.standard_normal(np.shape(exact[node]))
         ends = [
@@ -99,6 +111,13 @@ def _differences(plan: Plan, leaves: Mapping[Node, Any], grads: Mapping[str, Any
             )
         errors[f"{key} (differences)"] = error
     return errors
+
+
+def _stops(output: Node, leaf: Node) -> bool:
+    """Whether gradients are stopped somewhere between, which differences know nothing of."""
+    order = toposort([output])
+    between = depending_on(order, [leaf], lambda node: True)
+    return any(node.op.name == "stop_gradient" for node in order if node in between)
 
 
 def _wide(value: Any) -> Any:

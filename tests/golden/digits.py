@@ -28,7 +28,7 @@ class Workspace:
         self.hidden = np.empty((batch, 50), np.float32)     # hidden, then d_hidden, d_x_w1_b1
         self.hidden_w2 = np.empty((batch, 10), np.float32)  # hidden_w2, then logits, shifted, log_p
         self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps
-        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product, d_shifted
+        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product, d_logits
         # log_sum, then d_log_sum_total, d_log_sum, d_sum_exps
         self.log_sum = np.empty((batch, 1), np.float32)
         self.above = np.empty((batch, 50), np.bool_)        # above
@@ -121,12 +121,12 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
     d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)    # exp:       G y
     # sum:       shifted is used more than once
-    d_shifted = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
 
     # backward: output
-    d_b2 = _sum_rows(d_shifted)                                    # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_shifted                                    # matmul:    dB = A.T G
-    d_hidden = np.dot(d_shifted, w2.T, out=work.hidden)            # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_logits)                                     # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_logits                                     # matmul:    dB = A.T G
+    d_hidden = np.dot(d_logits, w2.T, out=work.hidden)             # matmul:    dA = G B.T
 
     # backward: hidden
     above = np.greater(x_w1_b1, 0, out=work.above)                 # maximum:   G where x won
@@ -185,12 +185,12 @@ def backward(residuals, cotangent=1.0):
     d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
     d_shifted_product = np.multiply(d_sum_exps, exps, out=work.hidden_w2)  # exp:       G y
     # sum:       shifted is used more than once
-    d_shifted = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
 
     # output
-    d_b2 = _sum_rows(d_shifted)                                    # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_shifted                                    # matmul:    dB = A.T G
-    d_hidden = np.dot(d_shifted, w2.T, out=work.x_w1)              # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_logits)                                     # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_logits                                     # matmul:    dB = A.T G
+    d_hidden = np.dot(d_logits, w2.T, out=work.x_w1)               # matmul:    dA = G B.T
 
     # hidden
     above = np.greater(x_w1_b1, 0, out=work.above)                 # maximum:   G where x won
