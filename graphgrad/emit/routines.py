@@ -265,8 +265,9 @@ def _pull(writer: Writer, planned: PlannedRoutine) -> list[Line]:
         [Line(f"{return_tuple(names) if len(names) == 1 else ', '.join(names)} = residuals")] if names else []
     )
     leaf = seed.cotangent
-    arrays = [*schedule.residuals, leaf]
+    arrays = [*schedule.residuals]
     if any(leaf in node.inputs for node in planned.routine.steps) or leaf in planned.routine.results:
+        arrays.append(leaf)
         value = f"{dtype_text(leaf.dtype)}(cotangent)" if leaf.shape == () else "cotangent"
         name = clean(_label(writer, interface, seed.output))
         lines.append(
