@@ -211,8 +211,10 @@ def _pull(writer: Writer, planned: PlannedRoutine) -> list[Line]:
     lines = (
         [Line(f"{return_tuple(names) if len(names) == 1 else ', '.join(names)} = residuals")] if names else []
     )
-    lines += _seed(writer, planned, "cotangent")
-    statements = body(writer, planned, [*schedule.residuals, _seed_of(planned).cotangent])
+    seeded = _seed(writer, planned, "cotangent")
+    arrays = [*schedule.residuals, *([_seed_of(planned).cotangent] if seeded else [])]
+    lines += seeded
+    statements = body(writer, planned, arrays)
     if lines and statements and statements[0].code.startswith("#"):
         lines.append(Line(""))
     lines += statements

@@ -137,6 +137,34 @@ def test_choice_between_columns_guards_through_broadcasting():
     assert by_scale == [0.0, -1.5]
 
 
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        lambda x: x @ gg.log(x),
+        lambda x: gg.log(x) @ x,
+        lambda x: gg.broadcast_to(x.sum(keepdims=True), (1, 3)) @ gg.log(x) * gg.const(np.ones((3, 1))),
+        lambda x: gg.max(gg.log(x), axis=1),
+        lambda x: gg.max(gg.log(x), axis=0, keepdims=True) * gg.sqrt(x).T,
+        lambda x: gg.log(x).T,
+        lambda x: gg.reshape(gg.concatenate([1 / x, x]), (2, 3, 3))[:, ::-1].sum(0),
+        lambda x: gg.at(gg.log(x), (slice(None), 0)).set(gg.sqrt(x)[1]),
+    ],
+    ids=range(8),
+)
+def test_choice_of_what_mixes_elements_is_about_the_result_and_not_about_the_input(mixed):
+    """Where a product or a maximum was not taken says nothing about the elements it was made from."""
+    chosen = gg.input("chosen", (3, 3), "bool")
+    x = gg.input("x", (3, 3), "float64")
+    for picked in (gg.where(chosen, mixed(x), 0), gg.where(chosen, x, mixed(x))):
+        compiled = gg.compile(gg.sum(picked * picked), wrt=x)
+        rng = np.random.default_rng(0)
+        arrays = {"x": rng.uniform(0.5, 2, (3, 3)), "chosen": rng.random((3, 3)) < 0.5}
+        direction = rng.normal(size=(3, 3))
+        ends = [compiled(**{**arrays, "x": arrays["x"] + move * direction})[0] for move in (1e-6, -1e-6)]
+        found = np.sum(compiled(**arrays)[1]["x"] * direction)
+        assert found == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)
+
+
 def test_forward_mode_makes_no_nan_either():
     x = gg.input("x", (2,), "float64")
     pushed = gg.jvp(gg.where(x > 0, gg.sqrt(x), 0), [x], [gg.const(np.ones(2))])
