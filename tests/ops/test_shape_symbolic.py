@@ -90,6 +90,19 @@ def test_batches_of_any_size_are_numpys(name):
             np.testing.assert_allclose(found["d_x"][place], wanted, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", list(ROWS))
+def test_values_on_the_way_lie_in_planned_memory(name):
+    """What is moved, and its gradient, are read by other ops and not given back: then they are written into buffers."""
+    x = gg.input("x", ("batch", 3), "float64")
+    loss = gg.sum(gg.exp(ROWS[name](gg, 1.5 * x, x.shape[0])))
+    planned, plain = (gg.compile(loss, wrt=[x], level=level) for level in ("default", "plain"))
+    for batch in (4, 0, 4, 1):  # buffers are used again, and not for another batch
+        array = np.random.default_rng(batch).normal(size=(batch, 3))
+        (value, grads), (expected, wanted) = planned(array), plain(array)
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+        np.testing.assert_allclose(grads["x"], wanted["x"], rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric", "wrap"])
 def test_border_along_a_named_size_is_numpys_where_there_is_enough(mode):
     x = gg.input("x", (2, "n"), "float64")
