@@ -1,4 +1,5 @@
-"""Make again what the documentation shows of lesson 8: its picture, and its emitted module in README.md.
+"""Make again what the documentation is made of: the picture of lesson 8, its emitted module in README.md, and the
+reference of functions from their docstrings.
 
 python docs/refresh.py          (make golden does it, too)
 """
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import graphgrad as gg  # noqa: E402
+from docs import ops_page  # noqa: E402
 from examples.lesson8 import lesson8  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "lesson8.svg"
@@ -25,6 +27,7 @@ def emitted():
 
 
 def main():
+    ops_page.write()
     loss, parameters = lesson8()
     PICTURE.parent.mkdir(exist_ok=True)
     gg.draw(loss, wrt=parameters, title="lesson 8").render(PICTURE)

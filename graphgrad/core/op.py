@@ -105,8 +105,8 @@ class Op:
     """So cheap and short that it may stand inside another statement: ``w.T``, ``x[:, 0]``."""
     repeats: bool
     """Its source names an operand more than once, so an operand is a name and nothing longer."""
-    scratch: int
-    """How many arrays like the result its source makes on the way and drops."""
+    scratch: int | Callable[[Node], Sequence[Spec]]
+    """What arrays its source makes on the way and drops: so many like the result, or those of these specs."""
     is_expression: bool
     """Its source is an expression; otherwise statements."""
     singular: Callable[[Node], bool]

@@ -136,11 +136,17 @@ def _moment(nodes: Sequence[Node], known: dict[Spec, int]) -> list[Spec]:
         waiting = [spec for specs in held.values() for spec in specs]
         temporary = [spec for part in node.inputs for spec in held.pop(part, ())]
         made = [] if _reuses(node, temporary) else list(owned(node))
-        now = [*waiting, *made, *owned(node) * node.op.scratch]
+        now = [*waiting, *made, *_scratch(node)]
         if _roughly(now, known) > _roughly(worst, known):
             worst = now
         held[node] = temporary if node.op.view else list(owned(node))
     return worst
+
+
+def _scratch(node: Node) -> Sequence[Spec]:
+    """The specs of what a node's own source makes on the way and drops."""
+    scratch = node.op.scratch
+    return owned(node) * scratch if isinstance(scratch, int) else scratch(node)
 
 
 def _reuses(node: Node, temporary: Sequence[Spec]) -> bool:

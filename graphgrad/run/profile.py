@@ -96,7 +96,7 @@ def _run(
     for statement in function.body:
         if isinstance(statement, ast.Return) and statement.value is not None:
             return eval(compile(ast.Expression(statement.value), "<profile>", "eval"), scope)
-        if isinstance(statement, ast.Expr):
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # the docstring
         code = compile(ast.Module([statement], []), "<profile>", "exec")
         start = perf_counter()
