@@ -1,4 +1,5 @@
-"""Make again what the documentation shows: lesson 8's picture and emitted module, and the list of rewriting rules.
+"""Make again what the documentation shows: lesson 8's picture and emitted module, the list of rewriting rules, and the
+reference of functions from their docstrings.
 
 python docs/refresh.py          (make golden does it, too)
 """
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import graphgrad as gg  # noqa: E402
+from docs import ops_page  # noqa: E402
 from examples.lesson8 import lesson8  # noqa: E402
 from graphgrad.rewrite.passes import PASSES, SAFE  # noqa: E402
 
@@ -62,6 +64,7 @@ def code(text):
 
 
 def main():
+    ops_page.write()
     loss, parameters = lesson8()
     PICTURE.parent.mkdir(exist_ok=True)
     gg.draw(loss, wrt=parameters, title="lesson 8").render(PICTURE)

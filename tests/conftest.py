@@ -5,7 +5,7 @@ Warnings are errors; the exceptions stand with their reasons in pyproject.toml.
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,3 +71,17 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], Path]:
         return path
 
     return check
+
+
+@pytest.fixture
+def own_ops() -> Iterator[None]:
+    """Within: ops may be defined; afterwards they are forgotten."""
+    from graphgrad.core import op
+    from tests.ops import checks
+
+    tables = (op._registry, op._functions, checks.PLAIN)
+    before = [dict(table) for table in tables]
+    yield
+    for table, kept in zip(tables, before, strict=True):
+        table.clear()
+        table.update(kept)

@@ -61,7 +61,7 @@ def run_doctest(docstring: str, name: str, filename: str, line: int, names: dict
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES])
-def test_page_runs(page: Path, workplace: Path):
+def test_page_runs(page: Path, workplace: Path, own_ops: None):
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page.read_text(encoding="utf-8")):
         importlib.invalidate_caches()
@@ -173,3 +173,28 @@ def test_docstring_examples_are_found_behind_decorators():
     }
     with pytest.raises(AssertionError, match=r"Expected:\s+3\s+Got:\s+2"):
         run_doctest(found["graphgrad_sample.double"], "double", "sample.py", 0, {})
+
+
+def test_reference_of_ops_is_up_to_date():
+    from docs import ops_page
+
+    assert ops_page.PAGE.read_text(encoding="utf-8") == ops_page.text(), (
+        "docs/reference/ops.md is not what the docstrings say: make golden, or python docs/refresh.py"
+    )
+
+
+def test_reference_of_ops_names_every_op_and_every_public_function():
+    import graphgrad as gg
+    from docs import ops_page
+    from graphgrad.core.op import registry
+
+    page = ops_page.text()
+    public = [(prefix, name) for prefix, owner in (("gg", gg), ("gg.nn", gg.nn)) for name in owner.__all__]
+    for prefix, name in public:
+        home = getattr(getattr(gg if prefix == "gg" else gg.nn, name), "__module__", "")
+        if name != "at" and str(home).startswith(("graphgrad.ops", "graphgrad.nn")):
+            assert f"`{prefix}.{name}(" in page or f"`{prefix}.{name}`" in page, f"{prefix}.{name}"
+    for name in registry():
+        assert f"{name}(" in page or name == "index", name
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}, "a cell holds a bar"

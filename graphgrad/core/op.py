@@ -110,7 +110,9 @@ class Op:
     overwrites: tuple[int, ...]
     """The inputs whose memory `into` may write the result to, if they have the result's spec."""
     scratch: int
-    """How many arrays like the result it needs on the way."""
+    """How many arrays like the result `into` needs on the way."""
+    temporaries: Callable[[Node], Sequence[Spec]]
+    """What arrays its expression makes on the way and drops."""
     is_expression: bool
     """Its source is an expression; otherwise statements."""
     singular: Callable[[Node], bool]
@@ -241,6 +243,7 @@ def _defaults() -> dict[str, Any]:
         "into": None,
         "overwrites": (),
         "scratch": 0,
+        "temporaries": lambda node: (),
         "is_expression": True,
         "singular": lambda node: False,
         "piecewise_constant": False,

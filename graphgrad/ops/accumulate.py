@@ -15,7 +15,7 @@ from graphgrad.core.spec import Shape, Spec, as_shape
 from graphgrad.ops.arithmetic import divide, multiply
 from graphgrad.ops.compare import equal, where
 from graphgrad.ops.convert import cast
-from graphgrad.ops.gather import add_up, fits, scatter_roles, spell_repeated
+from graphgrad.ops.gather import add_up, fits, scatter_roles, spell_repeated, temporaries_of
 from graphgrad.ops.layout import numpy_index
 from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.scatter import WRITE
@@ -75,6 +75,7 @@ _EXTREME: dict[str, Any] = WRITE | {
     "vjp": _extreme_back,
     "jvp": {"x0": _extreme_by_x, "x1": _extreme_by_v},
     "rule": {"x0": "G where x won, ties share", "x1": "G where v won, ties share"},
+    "temporaries": temporaries_of(1),
 }
 
 
@@ -180,6 +181,7 @@ def _multiplied(v: Spec, *arrays: Spec, shape: Shape, index: Index) -> Spec:
     rule={"x0": "G times the other factors"},
     noun="factors",
     is_expression=False,
+    temporaries=temporaries_of(0),
     operands=None,
     cost=lambda inputs, result: inputs[0].size,
 )

@@ -96,6 +96,7 @@ def _sigmoid_into(speller: Speller, parts: Sequence[Form], node: Node, to: Desti
     flops=45,
     repeats=True,
     scratch=1,
+    temporaries=lambda node: (node.spec,) * 2,
 )
 def sigmoid(x: Operand) -> None:
     """1 / (1 + exp(-x)), element by element, without overflow.   d/dx = y (1 - y)

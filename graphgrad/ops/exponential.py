@@ -197,7 +197,7 @@ def _sum_of(
         rule=rule,
         noun="log_sum",
         repeats=True,
-        scratch=2,
+        temporaries=lambda node: (node.spec,) * 2,
         cost=lambda inputs, result: result.size * 45,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.subscript import ARRAY, Index, each
 
 _ALL = slice(None, None, 1)
+_INT = np.dtype(np.int64)
 
 # ---- gather ---------------------------------------------------------------------------------------
 
@@ -209,6 +210,20 @@ def spell_repeated(
     return f"{function}({{out}}.reshape(-1), {places}.reshape(-1), {values})"
 
 
+def temporaries_of(first: int) -> Callable[[Node], list[Spec]]:
+    """What `spell_repeated` makes on the way: the numbers of the elements that are written to."""
+
+    def temporaries(node: Node) -> list[Spec]:
+        v, *arrays = node.inputs[first:]
+        if node.attrs.get("once") or node.ndim == 1:
+            return []
+        rows = axis_taken(node.attrs["index"]) == 0 and len(node.attrs["index"]) == node.ndim
+        numbers = [Spec(node.shape[:1], _INT), arrays[0].spec] if rows else [Spec(node.shape, _INT)]
+        return [*numbers, Spec(v.shape, _INT), *([v.spec] if v.op.view else [])]
+
+    return temporaries
+
+
 def _flat(form: Form, node: Node) -> str:
     return form.text if node.ndim == 1 else f"{form.at(ATOM)}.reshape(-1)"
 
@@ -269,6 +284,7 @@ def _scatter_samples(rng: np.random.Generator) -> Iterator[Sample]:
     rule={"x0": "G at that place"},
     noun="added_up",
     is_expression=False,
+    temporaries=temporaries_of(0),
     operands=None,
     cost=lambda inputs, result: inputs[0].size,
 )

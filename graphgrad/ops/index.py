@@ -1,4 +1,4 @@
-"""Indexing by ints, slices, newaxis and ellipsis, its adjoint; indexing by arrays goes on to `gather`."""
+"""Indexing: ints, slices, newaxis and ellipsis, and the adjoint. With arrays in an index it goes on to `gather`."""
 
 from __future__ import annotations
 

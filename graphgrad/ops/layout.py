@@ -165,12 +165,9 @@ def of_axes(index: Index) -> list[Item]:
 
 def distinct_axis(array: Node) -> int | None:
     """The axis along which the numbers of an index array are known to differ from each other."""
-    if array.op.name in ("argsort", "argpartition"):
-        axis: int = array.attrs["axis"]
-        return axis
-    if array.op.name == "index" and all(isinstance(item, slice) for item in array.attrs["index"]):
-        return distinct_axis(array.inputs[0])
-    return None
+    while array.op.name == "index" and all(isinstance(item, slice) for item in array.attrs["index"]):
+        array = array.inputs[0]
+    return array.attrs["axis"] if array.op.name in ("argsort", "argpartition") else None
 
 
 def _are_distinct(values: Sequence[np.ndarray[Any, Any]], sizes: Sequence[Size]) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers of groups and classes: sums by group, and one column for each class."""
+"""Groups and classes: sums by group, and a column for each class."""
 
 from __future__ import annotations
 

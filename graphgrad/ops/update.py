@@ -1,4 +1,4 @@
-"""Updates of a place in an array, which make a new array."""
+"""Updates of a place in an array, which make a new array. The place is any that ``x[index]`` takes."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def place(
                 over[node], buffers[node] = overwritten, buffers[overwritten]
             else:
                 buffers[node] = take(node.spec)
-        if node.op.scratch and node not in anew:
+        if node.op.scratch and node.op.into is not None and node not in anew:
             scratch[node] = tuple(take(node.spec) for _ in range(node.op.scratch))
             for buffer in scratch[node]:
                 free.setdefault(buffer.spec, []).append(buffer)

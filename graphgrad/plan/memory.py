@@ -142,7 +142,7 @@ def _moment(nodes: Sequence[Node], known: dict[Spec, int]) -> list[Spec]:
         waiting = [spec for specs in held.values() for spec in specs]
         temporary = [spec for part in node.inputs for spec in held.pop(part, ())]
         made = [] if _reuses(node, temporary) else list(owned(node))
-        now = [*waiting, *made, *owned(node) * node.op.scratch]
+        now = [*waiting, *made, *node.op.temporaries(node)]
         if _roughly(now, known) > _roughly(worst, known):
             worst = now
         held[node] = temporary if node.op.view else list(owned(node))

@@ -226,3 +226,32 @@ def test_text_and_pickle_keep_an_index(tmp_path):
         assert read_nodes(text, [x, i]) == (node, gradient)
         (again,) = pickle.loads(pickle.dumps([node]))
         assert again.attrs == node.attrs
+
+
+def embedding_model():
+    table, tokens = gg.param("table", ("rows", 32)), gg.input("tokens", ("n",), "int64")
+    model = gg.compile(gg.sum(table[tokens] ** 2), wrt=table)
+    rng = np.random.default_rng(0)
+    arrays = rng.standard_normal((1000, 32)).astype(np.float32), rng.integers(0, 1000, 20_000)
+    return model, dict(zip(("table", "tokens"), arrays, strict=True))
+
+
+def test_memory_counts_the_places_that_are_added_to():
+    import tracemalloc
+
+    model, arrays = embedding_model()
+    model(**arrays)
+    tracemalloc.start()
+    try:
+        model(**arrays)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak == pytest.approx(model.memory(rows=1000, n=20_000).peak, rel=0.05)
+
+
+def test_profile_times_the_adding_up_and_verify_agrees():
+    model, arrays = embedding_model()
+    assert any("np.add.at" in item.code for item in model.profile(**arrays).statements)
+    small = {"table": arrays["table"][:7], "tokens": arrays["tokens"][:20] % 7}
+    assert max(model.verify(**small).values()) < 1e-3
