@@ -344,8 +344,8 @@ def test_numpys_aliases_are_the_same_function(name, alias):
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
 def test_reductions_take_numpys_arguments(name):
     parameters = inspect.signature(getattr(gg, name)).parameters
-    assert [p.default for p in parameters.values()][1:] == [None, False]
-    assert list(parameters)[1:] == ["axis", "keepdims"]
+    assert [p.default for p in parameters.values()][1:3] == [None, False]
+    assert list(parameters)[1:3] == ["axis", "keepdims"]
 
 
 def test_sigmoid_is_one_function_under_three_names():

@@ -173,25 +173,25 @@ class Operators:
         """The last two axes swapped."""
         return _bound["matrix_transpose"](self)
 
-    def sum(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+    def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.sum`."""
-        return _bound["sum"](self, axis, dtype, **options)
+        return _bound["sum"](self, axis, keepdims, **options)
 
-    def prod(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+    def prod(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.prod`."""
-        return _bound["prod"](self, axis, dtype, **options)
+        return _bound["prod"](self, axis, keepdims, **options)
 
-    def mean(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+    def mean(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.mean`."""
-        return _bound["mean"](self, axis, dtype, **options)
+        return _bound["mean"](self, axis, keepdims, **options)
 
-    def var(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+    def var(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.var`."""
-        return _bound["var"](self, axis, dtype, **options)
+        return _bound["var"](self, axis, keepdims, **options)
 
-    def std(self, axis: Any = None, dtype: Any = None, **options: Any) -> Node:
+    def std(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.std`."""
-        return _bound["std"](self, axis, dtype, **options)
+        return _bound["std"](self, axis, keepdims, **options)
 
     def cumsum(self, axis: Any = None, dtype: Any = None) -> Node:
         """See `graphgrad.cumsum`."""
@@ -201,29 +201,29 @@ class Operators:
         """See `graphgrad.cumprod`."""
         return _bound["cumprod"](self, axis, dtype)
 
-    def max(self, axis: Any = None, **options: Any) -> Node:
+    def max(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.max`."""
-        return _bound["max"](self, axis, **options)
+        return _bound["max"](self, axis, keepdims, **options)
 
-    def min(self, axis: Any = None, **options: Any) -> Node:
+    def min(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.min`."""
-        return _bound["min"](self, axis, **options)
+        return _bound["min"](self, axis, keepdims, **options)
 
-    def any(self, axis: Any = None, **options: Any) -> Node:
+    def any(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.any`."""
-        return _bound["any"](self, axis, **options)
+        return _bound["any"](self, axis, keepdims, **options)
 
-    def all(self, axis: Any = None, **options: Any) -> Node:
+    def all(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.all`."""
-        return _bound["all"](self, axis, **options)
+        return _bound["all"](self, axis, keepdims, **options)
 
-    def argmax(self, axis: Any = None, **options: Any) -> Node:
+    def argmax(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.argmax`."""
-        return _bound["argmax"](self, axis, **options)
+        return _bound["argmax"](self, axis, keepdims, **options)
 
-    def argmin(self, axis: Any = None, **options: Any) -> Node:
+    def argmin(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         """See `graphgrad.argmin`."""
-        return _bound["argmin"](self, axis, **options)
+        return _bound["argmin"](self, axis, keepdims, **options)
 
     def clip(self, min: Any = None, max: Any = None) -> Node:
         """See `graphgrad.clip`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -173,12 +174,16 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
+def _no_out(name: str) -> NodeUseError:
+    return NodeUseError(
+        f"{name} cannot write a node into an array, as out= and += do",
+        hint="a = a + node, or gg.at(node, i).add(v)",
+    )
+
+
 def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if "out" in kwargs:
-        raise NodeUseError(
-            f"np.{ufunc.__name__} cannot write a node into an array, as out= and += do",
-            hint="a = a + node, or gg.at(node, i).add(v)",
-        )
+        raise _no_out(f"np.{ufunc.__name__}")
     build = _UFUNCS.get(ufunc)
     if build is None or method != "__call__":
         shown = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
@@ -198,11 +203,34 @@ def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
     return _call(build, f"np.{function.__name__}", args, kwargs)
 
 
+def _in_numpys_order(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function called with the order of arguments that NumPy's has: there other ones stand between axis and
+    keepdims."""
+    build = _FUNCTIONS[function]
+
+    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        order = list(inspect.signature(function).parameters)[1:]
+        return _call(
+            build, f"np.{function.__name__}", (x,), {**dict(zip(order, args, strict=False)), **kwargs}
+        )
+
+    return call
+
+
+for _function in (
+    np.sum, np.prod, np.mean, np.var, np.std, np.max, np.amax, np.min, np.amin, np.any, np.all, np.ptp, np.argmax,
+    np.argmin, np.count_nonzero, np.cumsum, np.cumprod, np.median, np.quantile, np.percentile, np.average,
+    np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin,
+):  # fmt: skip
+    _FUNCTIONS[_function] = _in_numpys_order(_function)
+
 _OTHER_NAMES = {"a": "x", "arr": "x", "array": "x", "newshape": "shape", "a_min": "min", "a_max": "max"}
 
 
 def _call(build: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     renamed = {_OTHER_NAMES.get(key, key): value for key, value in kwargs.items()}
+    if renamed.pop("out", None) is not None:
+        raise _no_out(name)
     try:
         return build(*args, **renamed)
     except TypeError as error:

@@ -32,7 +32,7 @@ _choose = where  # the functions here have an argument `where`
 
 
 @composite
-def logsumexp(x: Operand, axis: Axis = None, *, keepdims: bool = False, where: Operand | None = None) -> Node:
+def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: Operand | None = None) -> Node:
     """log(sum(exp(x))) over one axis, several, or all, shifted by the largest so that nothing overflows.
 
     d/dx = softmax(x). Of nothing but -inf it is -inf, and the gradient 0; of integers it is a float64. Also

@@ -38,9 +38,9 @@ def _parting(x: Operand, mask: Operand | None) -> tuple[Node, Operand | None]:
 def nansum(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
     initial: float | None = None,
     where: Operand | None = None,
 ) -> Node:
@@ -49,16 +49,16 @@ def nansum(
     >>> gg.nansum(gg.input("x", ("batch", 3)), axis=0).shape
     (3,)
     """
-    return sum(_filled(x, 0), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+    return sum(_filled(x, 0), axis, keepdims, dtype=dtype, initial=initial, where=where)
 
 
 @composite
 def nanprod(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
     initial: float | None = None,
     where: Operand | None = None,
 ) -> Node:
@@ -67,16 +67,16 @@ def nanprod(
     >>> gg.nanprod(gg.input("x", ("batch", 3)), axis=0).shape
     (3,)
     """
-    return prod(_filled(x, 1), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+    return prod(_filled(x, 1), axis, keepdims, dtype=dtype, initial=initial, where=where)
 
 
 @composite
 def nanmean(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
     where: Operand | None = None,
 ) -> Node:
     """`mean` of what is not nan; nan of nothing.   d/dx = 1 / n, and 0 at nan
@@ -85,17 +85,17 @@ def nanmean(
     (3,)
     """
     node, mask = _parting(x, where)
-    return mean(node, axis, dtype, keepdims=keepdims, where=mask)
+    return mean(node, axis, keepdims, dtype=dtype, where=mask)
 
 
 @composite
 def nanvar(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    ddof: float = 0,
     where: Operand | None = None,
 ) -> Node:
     """`var` of what is not nan.   d/dx = 2 (x - mean) / (n - ddof), and 0 at nan
@@ -104,17 +104,17 @@ def nanvar(
     (3,)
     """
     node, mask = _parting(x, where)
-    return var(node, axis, dtype, ddof=ddof, keepdims=keepdims, where=mask)
+    return var(node, axis, keepdims, dtype=dtype, ddof=ddof, where=mask)
 
 
 @composite
 def nanstd(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    ddof: float = 0,
     where: Operand | None = None,
 ) -> Node:
     """`std` of what is not nan.   d/dx = (x - mean) / ((n - ddof) std), and 0 at nan
@@ -123,7 +123,7 @@ def nanstd(
     (3,)
     """
     node, mask = _parting(x, where)
-    return std(node, axis, dtype, ddof=ddof, keepdims=keepdims, where=mask)
+    return std(node, axis, keepdims, dtype=dtype, ddof=ddof, where=mask)
 
 
 def _extreme(reduce: Callable[..., Node], worst: float, x: Operand, axis: Axis, keepdims: bool) -> Node:
@@ -135,7 +135,7 @@ def _extreme(reduce: Callable[..., Node], worst: float, x: Operand, axis: Axis, 
 
 
 @composite
-def nanmax(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
+def nanmax(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """`max` of what is not nan; nan of nothing else. Ties share the gradient evenly.
 
     >>> gg.nanmax(gg.input("x", ("batch", 3)), axis=0).shape
@@ -145,7 +145,7 @@ def nanmax(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
 
 
 @composite
-def nanmin(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
+def nanmin(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """`min` of what is not nan; nan of nothing else. Ties share the gradient evenly.
 
     >>> gg.nanmin(gg.input("x", ("batch", 3)), axis=0).shape

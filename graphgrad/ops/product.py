@@ -88,9 +88,9 @@ def _prod_jvp(t: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) 
 def prod(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
     initial: float | None = None,
     where: Operand | None = None,
 ) -> Node:

@@ -216,9 +216,9 @@ def _with(result: Node, initial: Any, combine: Callable[..., Node], dtype: Any) 
 def sum(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
     initial: float | None = None,
     where: Operand | None = None,
 ) -> Node:
@@ -260,9 +260,9 @@ def sum(
 def mean(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
     where: Operand | None = None,
 ) -> Node:
     """The mean over one axis, several, or all; of integers in float64; nan of nothing.   d/dx = 1 / n
@@ -339,8 +339,8 @@ _EXTREME: dict[str, Any] = {
 def max(
     x: Operand,
     axis: Axis = None,
-    *,
     keepdims: bool = False,
+    *,
     initial: float | None = None,
     where: Operand | None = None,
 ) -> Node:
@@ -370,8 +370,8 @@ def max(
 def min(
     x: Operand,
     axis: Axis = None,
-    *,
     keepdims: bool = False,
+    *,
     initial: float | None = None,
     where: Operand | None = None,
 ) -> Node:

@@ -67,7 +67,7 @@ def _define(
 
 
 @_define(np.any, "is_any")
-def any(x: Operand, axis: Axis = None, *, keepdims: bool = False, where: Operand | None = None) -> Node:
+def any(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: Operand | None = None) -> Node:
     """Whether any element is other than 0, over one axis, several, or all; boolean, and false of nothing.
 
     Parameters
@@ -83,7 +83,7 @@ def any(x: Operand, axis: Axis = None, *, keepdims: bool = False, where: Operand
 
 
 @_define(np.all, "is_all")
-def all(x: Operand, axis: Axis = None, *, keepdims: bool = False, where: Operand | None = None) -> Node:
+def all(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: Operand | None = None) -> Node:
     """Whether all elements are other than 0, over one axis, several, or all; boolean, and true of nothing.
 
     Parameters
@@ -99,7 +99,7 @@ def all(x: Operand, axis: Axis = None, *, keepdims: bool = False, where: Operand
 
 
 @composite
-def count_nonzero(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
+def count_nonzero(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """How many elements are other than 0, over one axis, several, or all; int64.
 
     >>> gg.count_nonzero(gg.input("x", ("batch", 3)), axis=0).dtype
@@ -167,7 +167,7 @@ def _place(name: str, x: Operand, axis: int | None, keepdims: bool) -> Node:
 
 
 @_define_place(np.argmax, "place")
-def argmax(x: Operand, axis: int | None = None, *, keepdims: bool = False) -> Node:
+def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Node:
     """Where the largest element is, along an axis or among all in C order; the first of equals, nan before all; int64.
 
     >>> gg.argmax(gg.input("x", ("batch", 3)), axis=1).shape
@@ -177,7 +177,7 @@ def argmax(x: Operand, axis: int | None = None, *, keepdims: bool = False) -> No
 
 
 @_define_place(np.argmin, "place")
-def argmin(x: Operand, axis: int | None = None, *, keepdims: bool = False) -> Node:
+def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Node:
     """Where the smallest element is, along an axis or among all in C order; the first of equals, nan before all; int64.
 
     >>> gg.argmin(gg.input("x", ("batch", 3)), axis=1).shape

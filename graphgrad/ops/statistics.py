@@ -47,10 +47,10 @@ def root_or_zero(x: Node) -> Node:
 def var(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    ddof: float = 0,
     where: Operand | None = None,
     mean: Operand | None = None,
     correction: float | None = None,
@@ -80,10 +80,10 @@ def var(
 def std(
     x: Operand,
     axis: Axis = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
     keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    ddof: float = 0,
     where: Operand | None = None,
     mean: Operand | None = None,
     correction: float | None = None,
@@ -198,7 +198,7 @@ def _aligned(x: Node, weights: Node, axis: Axis, axes: tuple[int, ...]) -> Node:
 
 
 @composite
-def ptp(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Node:
+def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """The largest element minus the smallest, over one axis, several, or all. Ties share the gradient evenly.
 
     >>> gg.ptp(gg.input("x", ("batch", 3)), axis=1).shape
