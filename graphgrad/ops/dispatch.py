@@ -209,10 +209,10 @@ def _in_numpys_order(function: Callable[..., Any]) -> Callable[..., Any]:
     build = _FUNCTIONS[function]
 
     def call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        order = list(inspect.signature(function).parameters)[1:]
-        return _call(
-            build, f"np.{function.__name__}", (x,), {**dict(zip(order, args, strict=False)), **kwargs}
-        )
+        order = list(inspect.signature(function).parameters.values())[1:]
+        given = zip(order, args, strict=False)
+        named = {parameter.name: value for parameter, value in given if value is not parameter.default}
+        return _call(build, f"np.{function.__name__}", (x,), {**named, **kwargs})
 
     return call
 
