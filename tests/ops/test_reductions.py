@@ -126,9 +126,7 @@ def test_numpys_own_functions_take_their_arguments_in_numpys_order():
     assert np.quantile(x, 0.5, 1, None, False, "lower") is gg.quantile(x, 0.5, 1, method="lower")
     with pytest.raises(gg.NodeUseError, match="out="):
         np.sum(x, 0, None, np.zeros(3))
-    with pytest.raises(gg.ArgumentError, match=r"np\.sum of a node"):
-        np.sum(x, axes=0)
-    with pytest.raises(TypeError):
+    with pytest.raises(gg.ArgumentError, match=r"np\.median of a node"):
         np.median(x, overwrite_input=True)
 
 
