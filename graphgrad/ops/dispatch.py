@@ -244,12 +244,16 @@ _REFUSED: dict[Callable[..., Any], tuple[str, str]] = {
 """What cannot be a node, with the reason and what to do instead."""
 
 
+def _no_out(name: str) -> NodeUseError:
+    return NodeUseError(
+        f"{name} cannot write a node into an array, as out= and += do",
+        hint="a = a + node, or gg.at(node, i).add(v)",
+    )
+
+
 def _array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if "out" in kwargs:
-        raise NodeUseError(
-            f"np.{ufunc.__name__} cannot write a node into an array, as out= and += do",
-            hint="a = a + node, or gg.at(node, i).add(v)",
-        )
+        raise _no_out(f"np.{ufunc.__name__}")
     build = _UFUNCS.get(ufunc)
     if build is None or method != "__call__":
         shown = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
@@ -269,33 +273,33 @@ def _array_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
             f"np.{function.__name__} of a node is not supported",
             hint="a function of graphgrad of that meaning",
         )
-    args, kwargs = _by_numpys_order(function, args, kwargs)
     return _call(build, f"np.{function.__name__}", args, kwargs)
 
 
-def _by_numpys_order(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """What comes after the axis of a reduction, by name: NumPy has dtype and out there, and keepdims after them."""
-    if len(args) < 3 or function not in _REDUCTIONS:
-        return args, kwargs
-    names = list(inspect.signature(function).parameters)[2 : len(args)]
-    named = {
-        name: value for name, value in zip(names, args[2:], strict=True) if (name, value) != ("out", None)
-    }
-    return args[:2], {**named, **kwargs}
+def _in_numpys_order(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function called with the order of arguments that NumPy's has: there other ones stand between axis and
+    keepdims."""
+    build = _FUNCTIONS[function]
 
+    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        order = list(inspect.signature(function).parameters.values())[1:]
+        given = zip(order, args, strict=False)
+        named = {parameter.name: value for parameter, value in given if value is not parameter.default}
+        return _call(build, f"np.{function.__name__}", (x,), {**named, **kwargs})
+
+    return call
+
+
+for _function in (
+    np.sum, np.prod, np.mean, np.var, np.std, np.max, np.amax, np.min, np.amin, np.any, np.all, np.ptp, np.argmax,
+    np.argmin, np.count_nonzero, np.cumsum, np.cumprod, np.median, np.quantile, np.percentile, np.average,
+    np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin,
+):  # fmt: skip
+    _FUNCTIONS[_function] = _in_numpys_order(_function)
 
 if hasattr(np, "unstack"):  # since NumPy 2.1
     _FUNCTIONS[np.unstack] = split.unstack
 
-_REDUCTIONS = frozenset(
-    getattr(np, name)
-    for name in (
-        "sum prod mean var std max min amax amin any all argmax argmin count_nonzero median ptp nansum nanprod nanmean "
-        "nanvar nanstd nanmax nanmin"
-    ).split()
-)
 _OTHER_NAMES = dict.fromkeys(("a", "arr", "array", "ary", "m", "A", "v"), "x") | {
     "newshape": "shape", "a_min": "min", "a_max": "max",
 }  # fmt: skip
@@ -303,6 +307,8 @@ _OTHER_NAMES = dict.fromkeys(("a", "arr", "array", "ary", "m", "A", "v"), "x") |
 
 def _call(build: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     renamed = {_OTHER_NAMES.get(key, key): value for key, value in kwargs.items()}
+    if renamed.pop("out", None) is not None:
+        raise _no_out(name)
     try:
         return build(*args, **renamed)
     except TypeError as error:

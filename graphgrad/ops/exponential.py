@@ -7,7 +7,7 @@ from typing import ParamSpec
 
 import numpy as np
 
-from graphgrad.core.form import PRODUCT, SUM, Form, Speller
+from graphgrad.core.form import PRODUCT, SUM, Destination, Form, Into, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.provenance import composite
 from graphgrad.ops.arithmetic import power
@@ -175,6 +175,21 @@ def _spell_sum(exponential: str, scale: str) -> Callable[[Speller, Sequence[Form
     return spell
 
 
+def _sum_into(exponential: str, scale: float) -> Into:
+    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+        if to.out is None:
+            return None
+        x, y, gap = parts[0].text, parts[1].text, to.scratch[0]
+        return Lines((
+            f"np.fmin(np.negative(np.abs(np.subtract({x}, {y}, out={gap}), out={gap}), out={gap}), 0, out={gap})",
+            f"np.log1p({exponential}({gap}, out={gap}), out={gap})",
+            *([] if scale == 1 else [f"np.divide({gap}, {scale!r}, out={gap})"]),
+            f"np.add(np.maximum({x}, {y}, out={{out}}), {gap}, out={{out}})",
+        ))  # fmt: skip
+
+    return emit
+
+
 def _share(scale: float) -> Callable[[Node, Node, Node], Node]:
     """The gradient of one operand: its share of the sum, and half of two equal infinities."""
 
@@ -197,6 +212,8 @@ def _sum_of(
         rule=rule,
         noun="log_sum",
         repeats=True,
+        into=_sum_into(exponential, scale),
+        scratch=1,
         temporaries=lambda node: (node.spec,) * 2,
         cost=lambda inputs, result: result.size * 45,
     )

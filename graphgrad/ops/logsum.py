@@ -51,8 +51,8 @@ def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: O
         node = cast(node, "float64")
     axes = attrs["axes"]
     node = masked(node, where, -np.inf)
-    highest = stop_gradient(apply("max", node, axes=axes, keepdims=True))
-    shift = _choose(isfinite(highest), highest, 0)
+    highest = apply("max", node, axes=axes, keepdims=True)
+    shift = _choose(isfinite(highest), stop_gradient(highest), 0)
     sum_exps = apply("sum", exp(subtract(node, shift)), axes=axes, keepdims=True)
     for part, name in ((highest, "highest"), (shift, "shift"), (sum_exps, "sum_exps")):
         suggest(part.notes, name)

@@ -49,7 +49,7 @@ def nansum(
     >>> gg.nansum(gg.input("x", ("batch", 3)), axis=0).shape
     (3,)
     """
-    return sum(_filled(x, 0), axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    return sum(_filled(x, 0), axis, keepdims, dtype=dtype, initial=initial, where=where)
 
 
 @composite
@@ -67,7 +67,7 @@ def nanprod(
     >>> gg.nanprod(gg.input("x", ("batch", 3)), axis=0).shape
     (3,)
     """
-    return prod(_filled(x, 1), axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    return prod(_filled(x, 1), axis, keepdims, dtype=dtype, initial=initial, where=where)
 
 
 @composite
@@ -85,7 +85,7 @@ def nanmean(
     (3,)
     """
     node, mask = _parting(x, where)
-    return mean(node, axis, dtype=dtype, keepdims=keepdims, where=mask)
+    return mean(node, axis, keepdims, dtype=dtype, where=mask)
 
 
 @composite
@@ -104,7 +104,7 @@ def nanvar(
     (3,)
     """
     node, mask = _parting(x, where)
-    return var(node, axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=mask)
+    return var(node, axis, keepdims, dtype=dtype, ddof=ddof, where=mask)
 
 
 @composite
@@ -123,7 +123,7 @@ def nanstd(
     (3,)
     """
     node, mask = _parting(x, where)
-    return std(node, axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=mask)
+    return std(node, axis, keepdims, dtype=dtype, ddof=ddof, where=mask)
 
 
 def _extreme(reduce: Callable[..., Node], worst: float, x: Operand, axis: Axis, keepdims: bool) -> Node:

@@ -134,12 +134,14 @@ def order_statistic(x: Operand, axis: int, fraction: float, side: str) -> Node:
 # ---- quantiles ------------------------------------------------------------------------------------
 
 
-def _last(x: Node, axes: tuple[int, ...]) -> Node:
-    """The axes as one, the last."""
+def _merged(x: Node, axes: tuple[int, ...]) -> tuple[Node, int]:
+    """An array in which the axes are one, and which: the last if there were several."""
+    if len(axes) == 1:
+        return x, axes[0]
     order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
     moved = x if order == tuple(range(x.ndim)) else transpose(x, order)
     kept = x.ndim - len(axes)
-    return reshape(moved, (*moved.shape[:kept], count(x, axes)))
+    return reshape(moved, (*moved.shape[:kept], count(x, axes))), kept
 
 
 def _share_of_higher(size: Size, fraction: float, method: str, like: Node) -> Node | float:
@@ -153,9 +155,8 @@ def _share_of_higher(size: Size, fraction: float, method: str, like: Node) -> No
     return cast(wide - floor(wide), like.dtype)
 
 
-def _one_quantile(x: Node, fraction: float, method: str) -> Node:
-    """Along the last axis."""
-    size, axis = x.shape[-1], x.ndim - 1
+def _one_quantile(x: Node, axis: int, fraction: float, method: str) -> Node:
+    size = x.shape[axis]
     share = _share_of_higher(size, fraction, method, x)
     if isinstance(size, int) and size and _place(fraction, "lower", size) == _place(fraction, "higher", size):
         share = 0.0
@@ -181,10 +182,9 @@ def _quantiles(x: Operand, fractions: Any, axis: Axis, method: str, keepdims: bo
     axes = attrs["axes"]
     if node.dtype.kind != "f" and method not in ("lower", "higher"):
         node = cast(node, "float64")
-    rows = _last(node, axes)
     if wanted.ndim > 1:
         raise ArgumentError("quantile: q has at most 1 dimension", saw=[node.describe()])
-    found = [_one_quantile(rows, float(fraction), method) for fraction in wanted.ravel()]
+    found = [_one_quantile(*_merged(node, axes), float(fraction), method) for fraction in wanted.ravel()]
     shape = reduced_shape(node.shape, axes, bool(keepdims))
     shaped = [reshape(one, shape) for one in found]
     return shaped[0] if wanted.ndim == 0 else concatenate([expand_dims(one, 0) for one in shaped], 0)

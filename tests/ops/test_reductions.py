@@ -47,8 +47,10 @@ def test_dtype_is_computed_in_and_given_back(name, dtype):
     if dtype == "int32" and name in ("mean", "var", "std"):
         pytest.skip("NumPy divides in integers there")
     assert_like_numpy(calling(name, axis=0, dtype=dtype), X.astype("float32"), rtol=1e-5)
-    # NumPy's own functions have dtype after the axis; graphgrad's have keepdims there
-    assert_like_numpy(lambda xp, x: getattr(np, name)(x, 0, dtype), X.astype("float32"), rtol=1e-5)
+    x = gg.input("x", (2, 3))
+    assert getattr(np, name)(x, 0, dtype) is getattr(gg, name)(x, 0, dtype=dtype), (
+        "NumPy's order of arguments"
+    )
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of nothing NumPy warns, and gives nan
@@ -115,6 +117,17 @@ def test_methods_of_nodes_are_those_of_arrays():
         assert_like_numpy(lambda xp, x, name=name: getattr(x, name)(axis=1), X, dispatched=False)
         assert_like_numpy(lambda xp, x, name=name: getattr(x, name)(), X, dispatched=False)
     assert_like_numpy(lambda xp, x: x.var(axis=0, ddof=1, keepdims=True), X, dispatched=False)
+
+
+def test_numpys_own_functions_take_their_arguments_in_numpys_order():
+    x = gg.input("x", (2, 3))
+    assert np.max(x, 1, None, True) is gg.max(x, 1, keepdims=True)
+    assert np.var(x, 0, None, None, 1) is gg.var(x, 0, ddof=1)
+    assert np.quantile(x, 0.5, 1, None, False, "lower") is gg.quantile(x, 0.5, 1, method="lower")
+    with pytest.raises(gg.NodeUseError, match="out="):
+        np.sum(x, 0, None, np.zeros(3))
+    with pytest.raises(gg.ArgumentError, match=r"np\.median of a node"):
+        np.median(x, overwrite_input=True)
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
