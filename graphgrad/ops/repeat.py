@@ -267,7 +267,7 @@ def _sum_runs_into(speller: Speller, parts: Sequence[Form], node: Node, to: Dest
 
 def _runs_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(4,)),), {"repeats": (1, 3), "axis": 0})
-    yield Sample((rng.normal(size=(2, 3)),), {"repeats": (0, 2, 1, 0), "axis": 1})
+    yield Sample((rng.normal(size=(2, 3)),), {"repeats": (0, 2, 1, 0), "axis": -1})
     yield Sample((rng.normal(size=(0, 3)),), {"repeats": (0, 0), "axis": 0})
 
 
