@@ -22,10 +22,15 @@ BLOCK = re.compile(r"(?<=<!-- made by docs/refresh.py -->\n```python\n).*?(?=```
 
 
 def emitted():
-    """The module of lesson 8 at level plain, without its check of itself."""
+    """What README.md shows of lesson 8: at level plain the module without its check of itself, at level default its
+    workspace and the function that calling runs."""
     loss, parameters = lesson8()
-    source = gg.compile(loss, wrt=parameters, name="lesson8", level="plain").source
-    return source[: source.index("\n\n\ndef selfcheck(")] + "\n"
+    plain, default = (
+        gg.compile(loss, wrt=parameters, name="lesson8", level=level).source for level in ("plain", "default")
+    )
+    workspace = default[default.index("class Workspace:") : default.index("class _Pool(")]
+    fused = default[default.index("def forward_and_backward(") : default.index("def forward(")]
+    return [plain[: plain.index("\n\n\ndef selfcheck(")] + "\n", workspace + fused.rstrip() + "\n"]
 
 
 def rewrites():
@@ -71,7 +76,8 @@ def main():
     REWRITES.write_text(rewrites(), encoding="utf-8")
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text(BLOCK.sub(lambda _: emitted(), text, count=1), encoding="utf-8")
+    blocks = iter(emitted())
+    page.write_text(BLOCK.sub(lambda _: next(blocks), text), encoding="utf-8")
 
 
 if __name__ == "__main__":
