@@ -190,7 +190,9 @@ def spell_places(speller: Speller, index: Index, arrays: Sequence[Form], target:
     """An index between brackets; `target` is what is indexed, `ndim` the dimensions of the arrays."""
     given = iter(arrays)
     texts = list(_spell_items(speller, index, given, target, ndim))
-    while len(texts) > 1 and texts[-1] == ":":
+    while (
+        len(texts) > 1 and texts[-1] == ":" and DOTS not in index
+    ):  # which would take the place of what is left out
         texts.pop()
     return ", ".join(texts)
 

@@ -66,7 +66,7 @@ def split_index(index: Any, shape: Shape) -> tuple[Index, tuple[Node, ...]]:
         raise ShapeError(f"index {_shown(index)} has too many items for {len(shape)} dimensions")
     at = dots[0] if dots else len(given)
     filled: list[Any] = [_ALL] * (len(shape) - taken)
-    if dots and not filled and _has_array(given[:at]) and _has_array(given[at:]):
+    if dots and not filled and _keeps_apart(given[:at], given[at + 1 :]):
         filled = [DOTS]
     sizes = iter(shape)
     items: list[Item] = []
@@ -97,8 +97,13 @@ def normal_index(index: Any, shape: Shape) -> Index:
     return normal
 
 
-def _has_array(items: Sequence[Any]) -> bool:
-    return any(isinstance(item, Node) for item in items)
+def _keeps_apart(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Whether an ellipsis that takes no axis stands between arrays and ints, of which at least one is an array."""
+    chosen = [
+        [item for item in items if item is not None and not isinstance(item, slice)]
+        for items in (before, after)
+    ]
+    return all(chosen) and any(isinstance(item, Node) for items in chosen for item in items)
 
 
 def _width(item: Any) -> int:

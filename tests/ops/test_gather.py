@@ -80,6 +80,33 @@ def test_value_is_numpys_and_gradient_is_jaxs(shape_and_index, constant):
         np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        (slice(None), [0, 1], ..., [2, 0], slice(None)),
+        (slice(None), [0, 1], ..., 1, slice(None)),
+        (slice(None), 0, ..., [1, 2], slice(None)),
+        (slice(None), 0, ..., 1, slice(None)),
+        ([0, 1], None, ..., [1, 1], slice(None), slice(1, None)),
+        (..., 0, [1, 2], slice(None)),
+        (slice(None), [0, 1], [2, 0], slice(None), ...),
+    ],
+    ids=str,
+)
+def test_ellipsis_that_takes_no_axis_keeps_arrays_apart(index):
+    array = np.random.default_rng(0).standard_normal((2, 3, 4, 5))[:, :2]
+    index = tuple(np.array(item) if isinstance(item, list) else item for item in index)
+    x = gg.input("x", array.shape, "float64")
+    for constant in (False, True):
+        items, values = as_nodes(index, constant)
+        model = gg.compile(gg.sum(x[items] ** 2), wrt=x)
+        assert x[items].shape == array[index].shape
+        _, grads = run(model, {x: array, **values})
+        expected = np.zeros_like(array)
+        np.add.at(expected, index, 2 * array[index])
+        np.testing.assert_allclose(grads["x"], expected)
+
+
 @settings(max_examples=40)
 @given(st.lists(st.booleans(), min_size=4, max_size=4), st.integers(0, 2), st.booleans())
 def test_constant_mask_is_numpys(flags, before, listed):
