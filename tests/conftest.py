@@ -20,7 +20,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 settings.register_profile("default", derandomize=True, max_examples=25, deadline=None, database=None)
 settings.register_profile(
     "fuzz",
-    max_examples=5_000,
+    max_examples=10_000,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
