@@ -183,7 +183,9 @@ LAYOUTS = [  # ours, our axes, torch's shape for the same weight, fan in, fan ou
 ]
 
 
-@pytest.mark.parametrize(("name", "settings", "formula"), SCALED, ids=lambda value: "" if callable(value) else str(value))
+@pytest.mark.parametrize(
+    ("name", "settings", "formula"), SCALED, ids=lambda value: "" if callable(value) else str(value)
+)
 @pytest.mark.parametrize(("shape", "axes", "torch_shape", "fan_in", "fan_out"), LAYOUTS, ids=str)
 def test_spread_follows_the_formula_as_torch_does(
     name, settings, formula, shape, axes, torch_shape, fan_in, fan_out

@@ -53,7 +53,7 @@ def _sum_rows(values, out=None):
     """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
     count, width = values.shape
     ones, total = np.ones(128, values.dtype), np.zeros(width)
-    rows = 128 * max(1, 8192 // max(1, width))
+    rows = 128 * max(1, 2048 // max(1, width))
     for first in range(0, count, rows):
         some = values[first:first + rows]
         whole = len(some) - len(some) % 128
