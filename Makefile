@@ -18,11 +18,11 @@ demo: setup-demo ## compile, check, train and draw the lesson 8 model
 
 test: setup-test lint types layers ## lint, types, import layers, then the whole test suite
 	@echo "== tests"
-	@$(PY) -m pytest
+	@$(PY) -m pytest -q -n auto
 
 test-fast: setup-test lint ## lint, then the tests that are not marked slow (under a minute)
 	@echo "== tests, without the slow ones"
-	@$(PY) -m pytest -q -m "not slow"
+	@$(PY) -m pytest -q -n auto -m "not slow"
 
 lint: setup-test ## ruff: rules and formatting
 	@echo "== ruff"
