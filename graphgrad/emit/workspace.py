@@ -29,8 +29,8 @@ def _give_back(work, *sizes):
     """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
     free = _pool.free
     free[sizes] = work
-    if len(free) > 4:
-        free.pop(next(iter(free)), None)
+    for unused in list(free)[:-4]:
+        free.pop(unused, None)
 '''
 FIXED = {"_Pool": POOL, "_pool": FREE, "_borrow": BORROW, "_give_back": GIVE_BACK}
 """What stands in every module that has a workspace, word for word."""

@@ -124,9 +124,12 @@ def _spell_last(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
 
 
 def _in_order(parts: Sequence[Form], arrays: Sequence[Node]) -> list[Form]:
-    """NumPy writes in the order in which arrays lie in memory, which is to be the order of their axes."""
+    """NumPy writes in the order in which arrays lie in memory, which is to be the order of their axes: an argument may
+    lie there backwards, and of several axes any may come first."""
     return [
-        part if array.ndim < 2 else Form(f"np.ascontiguousarray({part.text})")
+        Form(f"np.ascontiguousarray({part.text})")
+        if array.ndim > 1 or (array.ndim and array.op.name != "const")
+        else part
         for part, array in zip(parts, arrays, strict=True)
     ]
 
@@ -199,7 +202,7 @@ def _set_reference(x: Any, v: Any, *arrays: Any, index: Index, once: bool) -> np
 def _spell_set(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
     x, v, *arrays = parts
     nodes = node.inputs[2:]
-    if not node.attrs["once"] and any(array.ndim > 1 for array in nodes):
+    if not node.attrs["once"]:
         v, *arrays = _in_order([v, *arrays], node.inputs[1:])
     return Lines((f"{{out}} = np.array({x.text})", spell_assigned(speller, node, v, arrays, nodes)))
 

@@ -30,7 +30,7 @@ def _roles(x: Spec, *, axis: int, **attrs: Any) -> tuple[tuple[AxisRole, ...], .
 def _samples(rng: np.random.Generator) -> Iterator[Sample]:
     for descending in (False, True):
         yield Sample((rng.normal(size=(5,)),), {"descending": descending})
-        yield Sample((rng.normal(size=(3, 4)),), {"axis": 0, "descending": descending})
+        yield Sample((rng.normal(size=(3, 4)),), {"axis": -2, "descending": descending})
         yield Sample((rng.normal(size=(2, 3, 2)),), {"axis": 1, "descending": descending})
     yield Sample((rng.normal(size=(3, 0)),))
     yield Sample((rng.normal(size=(0, 3)),))
@@ -196,7 +196,8 @@ def _partition_samples(rng: np.random.Generator) -> Iterator[Sample]:
     # so few that no two orders are right: which one argpartition finds is its own affair
     yield Sample((np.array([0.5, -1.0]),), {"kth": 0})
     yield Sample((np.array([[0.5, 2.0, -1.0], [3.0, -2.0, 0.0]]),), {"kth": 1})
-    yield Sample((rng.normal(size=(3, 2)),), {"kth": -2, "axis": 0})
+    yield Sample((rng.normal(size=(3, 2)),), {"kth": -2, "axis": -2})
+    yield Sample((rng.normal(size=(0, 2)),), {"kth": 1})
     yield Sample((rng.normal(size=(2, 3)),), {"kth": (0, 1)})
 
 

@@ -25,7 +25,7 @@ def test_a_power_keeps_its_name_and_line(x):
         cube = x**3
     model = gg.compile(gg.sum(gg.tanh(cube)), wrt=x)
     lines = body(model)
-    assert lines[0] == "# cubes"
+    assert "# cubes" in lines[:3]
     assert any(line.startswith("cube = ") and "**" not in line.partition("#")[0] for line in lines)
     commented = next(line for line in lines if "x**3" in line)
     assert "test_provenance.py:" in commented
@@ -78,7 +78,7 @@ def test_a_model_emits_the_same_whether_another_was_rewritten_or_not(x):
     beside = second()
     assert first() == alone and second() == beside
     kept = gg.square(x) * x  # what the first one's rules make is written here by hand
-    assert kept.name == "kept" and "kept" not in first() and first() == alone
+    assert kept.name == "kept" and "kept = " not in first() and first() == alone
 
 
 def test_rewritten_models_pickle_with_their_history(x):
