@@ -1,12 +1,17 @@
-"""What calls leave behind: nothing."""
+"""What calls leave behind, nothing; and what they allocate on the way, little."""
 
 import gc
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import graphgrad as gg
+from benchmarks.contenders import CONTENDERS
+from benchmarks.runner import allocated
+from benchmarks.workloads import WORKLOADS
 
 LEVELS = ("plain", "default")
 
@@ -74,3 +79,90 @@ def test_calls_leave_nothing_behind(level, how):
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_hundred_thousand_calls_leave_nothing_behind(level):
     assert growth(small(level)["by keyword"], 100_000) < LEAK
+
+
+# ---- the steady state: a call allocates its results, and little else ----
+
+ALLOWED = 64 * 1024
+STEADY = {
+    "lesson8": {"rows": 20_000},
+    "lesson8_input": {"rows": 5_000},
+    "classifier": {"rows": 512},
+    "tiny": {"rows": 1},
+    "logistic": {"rows": 50_000},
+    "chain": {"elements": 300_000},
+}
+
+
+def steady(name):
+    workload = WORKLOADS[name].sized(STEADY[name])
+    return CONTENDERS["default"].prepare(workload, workload.arrays())
+
+
+@pytest.mark.parametrize("name", STEADY)
+def test_in_the_steady_state_a_call_allocates_its_results_and_little_else(name):
+    assert allocated(steady(name)) <= ALLOWED
+
+
+def test_a_larger_batch_and_a_smaller_one_in_turn_allocate_their_results_and_little_else():
+    """What was made for the largest batch serves all of them."""
+    x, w = gg.input("x", ("batch", 50)), gg.param("w", (50, 50))
+    hidden = gg.tanh(x @ w)
+    model = gg.compile(gg.mean(hidden * gg.sigmoid(hidden)), wrt=[w])
+    arrays = [np.ones((rows, 50), np.float32) for rows in (20_000, 1_000, 7_777, 1)]
+    weights = np.ones((50, 50), np.float32) / 50
+    for array in arrays:
+        model(array, weights)
+    for array in arrays:
+        assert allocated(lambda array=array: model(array, weights)) <= ALLOWED
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+def test_in_threads_a_call_allocates_its_results_and_little_else(threads):
+    """Each thread has its own working memory, which is there from its first call on."""
+    call, barrier = steady("lesson8"), threading.Barrier(threads + 1)
+
+    def work(_):
+        for _ in range(2):
+            call()
+        for _ in range(2):
+            barrier.wait(60)
+        results = call()
+        for _ in range(2):
+            barrier.wait(60)
+        return sum(array.nbytes for array in (results[0], *results[1].values()))
+
+    with ThreadPoolExecutor(threads) as pool:
+        running = [pool.submit(work, number) for number in range(threads)]
+        barrier.wait(60)
+        tracemalloc.start()
+        try:
+            barrier.wait(60)
+            barrier.wait(60)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        barrier.wait(60)
+        results = sum(each.result() for each in running)
+    assert peak - results <= threads * ALLOWED
+
+
+def test_a_thread_that_ends_gives_its_working_memory_back():
+    call = steady("lesson8")
+
+    def in_a_thread():
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+
+    in_a_thread()
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(10):
+            in_a_thread()
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 2**20
+    finally:
+        tracemalloc.stop()
