@@ -169,7 +169,9 @@ def _passes(teller: _Teller, card: _Card, inputs: Sequence[Node]) -> tuple[str, 
     lines: dict[str, None] = {}
     for part in inputs:
         if teller.cotangents.get(part) is own and part in teller.owner:
-            lines[f"d_{teller.names[teller.owner[part].node]} = {_name(teller, own)}"] = None
+            left, right = f"d_{teller.names[teller.owner[part].node]}", _name(teller, own)
+            if left != right:
+                lines[f"{left} = {right}"] = None
     return tuple(lines)
 
 
