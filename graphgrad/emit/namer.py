@@ -49,6 +49,7 @@ class Namer:
         self._taken: dict[str, int] = {}
         self._nodes: dict[Node, str] = {}
         self._sizes: dict[str, str] = {}
+        self._within: dict[Routine, Namer] = {}
         self._graph: Graph = plan.schedule.graph
         schedule = plan.schedule
         for leaf in schedule.interface.arguments:
@@ -68,7 +69,9 @@ class Namer:
         """The names in a function: forward's, and those of its own steps."""
         if routine.kind == "forward":
             return self
-        inner = copy(self)
+        if routine in self._within:
+            return self._within[routine]
+        inner = self._within[routine] = copy(self)
         inner._taken, inner._nodes = dict(self._taken), dict(self._nodes)
         if routine.kind == "reference":
             inner._graph = self._graph.original

@@ -6,8 +6,10 @@ that nothing reads any more, or, element by element, that of an operand it is th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
@@ -38,7 +40,7 @@ class Placement:
     scratch: Mapping[Node, tuple[Buffer, ...]] = field(default_factory=dict)
     """Buffers that a statement needs on the way."""
 
-    @property
+    @cached_property
     def used(self) -> tuple[Buffer, ...]:
         """Every buffer, each once, in the order in which they are first written."""
         found: dict[Buffer, None] = {}
@@ -53,8 +55,9 @@ def is_small(node: Node) -> bool:
     """Whether a value is so small that it needs no buffer: a number, or a short array of known size."""
     if len(node.specs) != 1:
         return False
-    size = node.spec.nbytes
-    return node.shape == () or (isinstance(size, int) and size <= SMALL)
+    sizes = [size for size in node.specs[0].shape if isinstance(size, int)]
+    known = len(sizes) == len(node.specs[0].shape)
+    return known and (not sizes or math.prod(sizes) * node.specs[0].dtype.itemsize <= SMALL)
 
 
 def small(steps: Sequence[Node]) -> dict[Node, None]:

@@ -25,7 +25,7 @@ def check_placement(
     for node, nodes in statements.items():
         needed = {owner: None for owner in (base(part, placed) for part in reads(nodes)) if owner in placed}
         for owner in needed:
-            _expect(owner, holds, placed, f"{node.describe()} reads")
+            _expect(owner, holds, placed, node)
         for buffer in placement.scratch.get(node, ()):
             if any(placed[owner] == buffer for owner in needed) or placed.get(node) == buffer:
                 raise _wrong(node, f"{node.describe()} takes as scratch what it reads or writes", node)
@@ -42,13 +42,17 @@ def check_placement(
     for node in results:
         owner = base(node, placed)
         if owner in placed:
-            _expect(owner, holds, placed, "the caller gets")
+            _expect(owner, holds, placed, None)
 
 
-def _expect(owner: Node, holds: Mapping[Buffer, Node], placed: Mapping[Node, Buffer], who: str) -> None:
+def _expect(
+    owner: Node, holds: Mapping[Buffer, Node], placed: Mapping[Node, Buffer], reader: Node | None
+) -> None:
+    """Raise unless a value's buffer holds it when `reader`, or the caller, wants it."""
     holder = holds.get(placed[owner])
     if holder is not owner:
-        found = holder.describe() if holder is not None else "nothing"
+        who = "the caller gets" if reader is None else f"{reader.describe()} reads"
+        found = "nothing" if holder is None else holder.describe()
         other = owner if holder is None else holder
         raise _wrong(owner, f"{who} {owner.describe()}, but its buffer holds {found} by then", other)
 

@@ -82,13 +82,20 @@ def check(tree: ast.Module) -> None:
         if kind is ast.Name:
             if node.id not in known:  # type: ignore[attr-defined]  # a Name has one
                 raise _refused(node, f"the name {node.id}")  # type: ignore[attr-defined]
-        elif isinstance(node, ast.Attribute):
-            _check_attribute(node)
-        elif isinstance(node, ast.FunctionDef | ast.arg):
-            if any(getattr(node, part, None) for part in ("decorator_list", "returns", "annotation")):
-                raise _refused(node, "a decorator or an annotation")
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            raise _refused(node, "an import")
+        elif kind in _LOOKED_INTO:
+            _look_into(node)
+
+
+_LOOKED_INTO = frozenset({ast.Attribute, ast.FunctionDef, ast.arg, ast.Import, ast.ImportFrom})
+
+
+def _look_into(node: ast.AST) -> None:
+    if isinstance(node, ast.Attribute):
+        _check_attribute(node)
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        raise _refused(node, "an import")
+    elif any(getattr(node, part, None) for part in ("decorator_list", "returns", "annotation")):
+        raise _refused(node, "a decorator or an annotation")
 
 
 def is_array_file(item: ast.stmt) -> bool:
@@ -138,31 +145,43 @@ def _is_text(item: ast.stmt) -> bool:
     return isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)
 
 
+_PLAIN = frozenset(
+    "ctx op ops id attr arg name asname module level kind conversion is_async type_comment".split()
+)
+_PARTS: dict[type, tuple[str, ...]] = {
+    kind: tuple(name for name in kind._fields if name not in _PLAIN)  # type: ignore[attr-defined]  # syntax has fields
+    for kind in _ALLOWED
+}
+_PARTS[ast.Constant] = ()
+"""The fields of allowed syntax that hold syntax."""
+
+
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node of a tree but the operators; `ast.walk` takes three times as long, and modules can be long."""
+    """Every node of a tree but the operators; `ast.walk` takes five times as long, and modules can be long."""
     pending = [tree]
     while pending:
         node = pending.pop()
         yield node
-        for name in node._fields:
+        for name in _PARTS.get(type(node), ()):  # of what is not allowed, nobody asks for more
             value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                if name not in ("ctx", "op"):
-                    pending.append(value)
-            elif type(value) is list and name != "ops":
-                pending.extend(item for item in value if isinstance(item, ast.AST))
+            if type(value) is list:
+                pending.extend(item for item in value if item is not None)
+            elif value is not None:
+                pending.append(value)
 
 
 def _bound_names(nodes: list[ast.AST]) -> set[str]:
     """The names that the module itself gives."""
     bound: set[str] = set()
     for node in nodes:
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.FunctionDef):
-            bound.add(node.name)
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is ast.Store:  # type: ignore[attr-defined]  # a Name has one
+                bound.add(node.id)  # type: ignore[attr-defined]
+        elif kind is ast.arg:
+            bound.add(node.arg)  # type: ignore[attr-defined]
+        elif kind is ast.FunctionDef:
+            bound.add(node.name)  # type: ignore[attr-defined]
     wrong = sorted(
         name for name in bound if "__" in name or name in _CALLABLE or name in ("np", "Path", "_arrays")
     )
