@@ -58,7 +58,9 @@ class Guards:
 
     def mask(self, node: Node, g: Node, term: Node) -> Node:
         """The chain-rule term, zero for certain where a choice did not take the node."""
-        taken = self.taken.get(node) if node.op.elementwise else None  # elsewhere its elements are not the input's
+        taken = (
+            self.taken.get(node) if node.op.elementwise else None
+        )  # elsewhere its elements are not the input's
         if taken is None or not (node.op.singular(node) or self._reads_what_is_risky(term, node, g)):
             return term
         condition, wanted = taken
