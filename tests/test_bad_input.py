@@ -82,6 +82,15 @@ def test_derived_sizes_are_checked():
         model(np.ones(2, np.float32), np.ones(3, np.float32))
 
 
+def test_a_size_that_divides_by_zero_is_an_error():
+    x = gg.input("x", ("n", 2))
+    rest = x[1:]
+    model = gg.compile(gg.sum(gg.reshape(rest, (rest.shape[0], -1))), wrt=x)
+    assert model(np.ones((3, 2), np.float32))[0] == 4
+    with pytest.raises(gg.ShapeError, match="would divide by 0 with n = 1"):
+        model(np.ones((1, 2), np.float32))
+
+
 @pytest.mark.parametrize("index", [slice(-5, None), slice(5, None), 4, -5, slice(None, -5), slice(2, 5)])
 def test_an_index_beyond_a_symbolic_size_is_an_error(index):
     x = gg.input("x", ("n",))

@@ -176,7 +176,7 @@ class Arguments:
         for leaf, value in zip(self.leaves, values, strict=True):
             for axis, wanted in enumerate(leaf.specs[0].shape):
                 if isinstance(wanted, Dim) and wanted.name is None:
-                    number = evaluate(wanted, numbers)
+                    number = self._number(wanted, numbers)
                     if number != value.shape[axis]:
                         raise self._wrong(
                             ShapeError,
@@ -184,11 +184,18 @@ class Arguments:
                             f"has size {wanted} = {number} along axis {axis}, got shape {value.shape}",
                         )
         for size in self._sizes:
-            if evaluate(size, numbers) < 0:
-                known = ", ".join(f"{name} = {numbers[name]}" for name in symbols(size))
-                raise ShapeError(
-                    f"{self.model}: the size {size} would be negative with {known}", hint="more rows"
-                )
+            if self._number(size, numbers) < 0:
+                raise self._impossible(size, "would be negative", numbers)
+
+    def _number(self, size: Dim, numbers: Mapping[str, int]) -> int:
+        try:
+            return evaluate(size, numbers)
+        except ZeroDivisionError:
+            raise self._impossible(size, "would divide by 0", numbers) from None
+
+    def _impossible(self, size: Dim, problem: str, numbers: Mapping[str, int]) -> ShapeError:
+        known = ", ".join(f"{name} = {numbers[name]}" for name in symbols(size))
+        return ShapeError(f"{self.model}: the size {size} {problem} with {known}", hint="more rows")
 
     def _wrong(
         self, kind: type[GraphgradError], leaf: Node, problem: str, hint: str | None = None
