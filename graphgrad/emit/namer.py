@@ -143,24 +143,37 @@ class Namer:
 
     def _base(self, node: Node) -> str:
         """What a node is called, numbered or not, even if it has no statement."""
-        node = self._graph.current(node)
-        if node in self._nodes:
-            return self._nodes[node]
-        name = self._graph.name(node)
-        return self._own_base(node) if name is None else identifier(name)
+        ends: list[str] = []
+        passed: set[Node] = set()  # only asked, never iterated
+        while (node := self._graph.current(node)) not in passed:  # rewriting may have made a circle of them
+            passed.add(node)
+            known = self._nodes.get(node)
+            name = None if known is not None else self._graph.name(node)
+            towards = self._towards(node)
+            if known is not None or name is not None or towards is None:
+                break
+            ends.insert(0, f"_{identifier(node.op.noun)}")
+            node = towards
+        start = known or (identifier(name) if name is not None else self._simple_base(node))
+        return f"{'d_' * len(ends)}{start}{''.join(ends)}"[: _LONGEST if ends else None]
 
     def _own_base(self, node: Node) -> str:
-        """A name for what the user did not name: by its op, and for a product of matrices by its factors."""
+        """A name for what the user did not name: by what it is the gradient of, else by its op."""
+        towards = self._towards(node)
+        if towards is None:
+            return self._simple_base(node)
+        return f"d_{self._base(towards)}_{identifier(node.op.noun)}"[:_LONGEST]
+
+    def _towards(self, node: Node) -> Node | None:
+        """What a node is a part of the gradient of."""
+        for origin in self._graph.origins.get(node, ()):
+            if origin.role in ("chain", "accumulate", "unbroadcast") and node.dtype.kind == "f":
+                return origin.forward if origin.index is None else origin.forward.inputs[origin.index]
+        return None
+
+    def _simple_base(self, node: Node) -> str:
+        """By its op, and for a product of matrices or a sum by its factors."""
         noun = identifier(node.op.noun)
-        chain = [
-            origin
-            for origin in self._graph.origins.get(node, ())
-            if origin.role in ("chain", "accumulate", "unbroadcast")
-        ]
-        if chain and node.dtype.kind == "f":
-            forward, index = chain[0].forward, chain[0].index
-            towards = forward if index is None else forward.inputs[index]
-            return f"d_{self._base(towards)}_{noun}"[:_LONGEST]
         if node.op.name in ("matmul", "add"):
             pair = "_".join(self._nodes.get(part, "") for part in node.inputs)
             if all(part in self._nodes for part in node.inputs) and len(pair) <= 16:

@@ -33,8 +33,10 @@ def check_placement(
         if node not in placed:
             continue
         target = placed[node]
+        over = placement.over.get(node)
+        allowed = all(which in node.op.overwrites for which, part in enumerate(node.inputs) if part is over)
         for owner in needed:
-            if placed[owner] == target and owner is not placement.over.get(node):
+            if placed[owner] == target and (owner is not over or not allowed):
                 raise _wrong(
                     node, f"{node.describe()} is written over {owner.describe()} while it reads it", owner
                 )

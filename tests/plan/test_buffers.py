@@ -103,6 +103,20 @@ def test_a_statement_that_writes_over_what_it_reads_is_named():
         check_placement({p: (p,), q: (q,)}, (), Placement({p: buffer, q: buffer}))
 
 
+def test_an_operand_that_a_statement_needs_twice_is_not_written_over():
+    """``where(c, c, y)`` writes over its second operand, which here is the mask, too."""
+    x, y = gg.input("x", ("n",)), gg.input("y", ("n",), "bool")
+    c = gg.named(x > 0, "c")
+    chosen = gg.named(gg.where(c, c, y), "chosen")
+    model = gg.compile(gg.sum(gg.cast(chosen, "float32")), name="twice")
+    assert chosen not in model.plan.main.placement.over
+    values = np.array([1, -1, 2, -2], np.float32)
+    assert model(x=values, y=np.array([False, True, True, False])) == 3
+    buffer = Buffer(c.spec, 0)
+    with pytest.raises(gg.VerificationError, match=r"chosen: .* is written over c: .* while it reads it"):
+        check_placement({c: (c,), chosen: (chosen,)}, (), Placement({c: buffer, chosen: buffer}, {chosen: c}))
+
+
 def test_scratch_that_holds_something_is_named():
     x = gg.input("x", ("n", 3))
     p = gg.named(gg.exp(x), "p")

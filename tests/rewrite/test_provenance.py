@@ -135,3 +135,9 @@ def test_pictures_show_what_was_rewritten(x):
     model = gg.compile(gg.mean(gg.tanh(squeezed)), wrt=x)
     text = model.draw().source
     assert text.startswith("digraph") and "d_x" in text and "power" not in text
+
+
+def test_gradients_get_names_where_rewriting_made_a_node_its_own_forward_op(x):
+    twice = gg.abs(gg.abs(x))
+    model = gg.compile(twice.T @ gg.abs(x), wrt=x)
+    assert model.verify(x=np.ones((4, 3), np.float32))
