@@ -59,11 +59,26 @@ def _triangle(name: str, side: str) -> Callable[[Callable[P, Node]], Callable[P,
         k = node.attrs["k"]
         return Form(f"np.{name}({parts[0].text}{f', {k}' if k else ''})")
 
+    def into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+        if to.out is None:
+            return None
+        k = node.attrs["k"] + (name == "tril")
+        border = f"max(0, _at{f' + {k}' if k > 0 else f' - {-k}' if k else ''})"
+        zeros = f"{border}:" if name == "tril" else f":{border}"
+        copied = () if to.out == parts[0].text else (f"np.copyto({{out}}, {parts[0].text})",)
+        return Lines((
+            *copied,
+            f"for _at in range({speller.size(node.shape[-2]).text}):",
+            f"    {{out}}[{'..., ' * (node.ndim > 2)}_at, {zeros}] = 0",
+        ))  # fmt: skip
+
     return defop(
         infer=_triangle_spec,
         axes=_last_two_whole,
         reference=lambda x, *, k: reference(x, k),
         numpy=spell,
+        into=into,
+        overwrites=(0,),
         vjp={"x": lambda g, y, x, k: apply(name, g, k=k)},
         jvp="linear",
         samples=_triangle_samples,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError
-from graphgrad.core.form import Form, Speller, call
+from graphgrad.core.form import Destination, Form, Speller, call
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -95,13 +95,17 @@ def _clip_spec(x: Spec, low: Spec, high: Spec) -> Spec:
     return Spec(broadcast_shapes((x, low, high)), x.dtype)
 
 
-def _spell_clip(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+def _spell_clip(speller: Speller, parts: Sequence[Form], node: Node, out: str = "") -> Form:
     x, low, high = (part.text for part in parts)
     if scalar_value(node.inputs[2]) == _highest(node.dtype):
-        return Form(f"np.maximum({x}, {low})")
+        return Form(f"np.maximum({x}, {low}{out})")
     if scalar_value(node.inputs[1]) == _lowest(node.dtype):
-        return Form(f"np.minimum({x}, {high})")
-    return Form(f"np.clip({x}, {low}, {high})")
+        return Form(f"np.minimum({x}, {high}{out})")
+    return Form(f"np.clip({x}, {low}, {high}{out})")
+
+
+def _clip_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    return None if to.out is None else _spell_clip(speller, parts, node, f", out={to.out}")
 
 
 def _clip_samples(rng: np.random.Generator) -> Iterator[Sample]:
@@ -126,6 +130,8 @@ def _within(g: Node, z: Node, x: Node, min: Node, max: Node) -> Node:
     axes=elementwise_axes,
     reference=lambda x, low, high: np.minimum(np.maximum(x, low), high),
     numpy=_spell_clip,
+    into=_clip_into,
+    overwrites=(0, 1, 2),
     vjp={
         "x": _within,
         "min": lambda g, z, x, min, max: where(bitwise_and(less(x, min), less(min, max)), g, 0),

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from graphgrad.core.errors import DTypeError, ShapeError
-from graphgrad.core.form import Emission, call, infix, prefix
+from graphgrad.core.form import Emission, call, call_into, infix, prefix
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, NotDifferentiable, Sample, defop
 from graphgrad.core.operators import bind
@@ -50,6 +50,7 @@ def _question(
         "axes": elementwise_axes,
         "reference": ufunc,
         "numpy": call(f"np.{ufunc.__name__}"),
+        "into": call_into(f"np.{ufunc.__name__}"),
         "vjp": _ANSWER,
         "jvp": _ANSWER,
         "samples": samples,
@@ -207,6 +208,8 @@ def _invert_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=elementwise_axes,
     reference=np.invert,
     numpy=prefix("~"),
+    into=call_into("np.invert"),
+    overwrites=(0,),
     vjp=_BITS,
     jvp=_BITS,
     samples=_invert_samples,

@@ -24,6 +24,7 @@ from graphgrad.ops.scan import (
     flipped,
     laid_out,
     scan_axes,
+    scan_into,
     scan_samples,
     spell_scan,
 )
@@ -95,6 +96,8 @@ def _logcumsumexp_jvp(t: Node, y: Node, x: Node, axis: int) -> Node:
     axes=scan_axes,
     reference=lambda x, *, axis: np.logaddexp.accumulate(x, axis),
     numpy=spell_scan("np.logaddexp.accumulate"),
+    into=scan_into("np.logaddexp.accumulate"),
+    overwrites=(0,),
     vjp={"x": _logcumsumexp_vjp},
     jvp={"x": _logcumsumexp_jvp},
     samples=scan_samples,

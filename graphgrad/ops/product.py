@@ -27,7 +27,7 @@ from graphgrad.ops.reduce import (
     reduction_samples,
     reduction_spec,
 )
-from graphgrad.ops.reduction_source import spell_reduction
+from graphgrad.ops.reduction_source import reduce_into, spell_reduction
 from graphgrad.ops.scan import cumprod, delayed, flipped
 
 
@@ -76,6 +76,7 @@ def _prod_jvp(t: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) 
     axes=reduced_axes,
     reference=reduction_reference(np.prod),
     numpy=spell_reduction("np.prod"),
+    into=reduce_into("np.prod"),
     vjp={"x": _prod_vjp},
     jvp={"x": _prod_jvp},
     samples=_prod_samples,

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphgrad.core.dim import Dim, Size, as_size, multiply
 from graphgrad.core.errors import ArgumentError, ShapeError, UnsupportedError
-from graphgrad.core.form import Destination, Form, Lines, Speller
+from graphgrad.core.form import ATOM, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -49,6 +49,25 @@ def _spell_tile(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"np.tile({parts[0].text}, {text})")
 
 
+def _tile_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    """Copies x, stretched over new axes, each of which counts the copies along the one that follows."""
+    if to.out is None:
+        return None
+    reps, x = node.attrs["reps"], node.inputs[0]
+    sizes: list[Size] = []
+    items: list[str] = []
+    for axis, (size, rep) in enumerate(zip(_leading(x, reps), reps, strict=True)):
+        own = axis >= len(reps) - x.ndim
+        if rep != 1:
+            sizes.append(rep)
+            items += ["None"] * bool(items)  # in front, broadcasting does it
+        if own:
+            sizes.append(size)
+            items.append(":")
+    part = parts[0].text if "None" not in items else f"{parts[0].at(ATOM)}[{', '.join(items)}]"
+    return Lines((f"np.copyto({{out}}.reshape({speller.shape(tuple(sizes))}), {part})",))
+
+
 def _tile_back(g: Node, y: Node, x: Node, reps: Shape) -> Node:
     """The sum over the copies."""
     copies: list[int] = []
@@ -77,6 +96,7 @@ def _tile_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_tiled_axes,
     reference=lambda x, *, reps: np.tile(x, reps),
     numpy=_spell_tile,
+    into=_tile_into,
     vjp={"x": _tile_back},
     jvp="linear",
     samples=_tile_samples,
@@ -132,6 +152,19 @@ def _spell_repeat(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"np.repeat({parts[0].text}, {text}, axis={node.attrs['axis']})")
 
 
+def _repeat_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | Lines | None:
+    if to.out is None:
+        return None
+    axis, repeats, x = node.attrs["axis"], node.attrs["repeats"], node.inputs[0]
+    size = speller.size(x.shape[axis]).text
+    if isinstance(repeats, tuple):
+        places = f"np.repeat(np.arange({size}), {list(repeats)})"
+        return Form(f'np.take({parts[0].text}, {places}, axis={axis}, out={to.out}, mode="clip")')
+    grouped = speller.shape((*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]))
+    part = f"{parts[0].at(ATOM)}[{':, ' * (axis + 1)}None]"
+    return Lines((f"np.copyto({{out}}.reshape({grouped}), {part})",))
+
+
 def _repeat_back(g: Node, y: Node, x: Node, repeats: Counts, axis: int) -> Node:
     """The sum over each element's repetitions."""
     if isinstance(repeats, tuple):
@@ -156,6 +189,7 @@ def _repeat_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_own_axis_whole,
     reference=lambda x, *, repeats, axis: np.repeat(x, repeats, axis),
     numpy=_spell_repeat,
+    into=_repeat_into,
     vjp={"x": _repeat_back},
     jvp="linear",
     samples=_repeat_samples,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import Destination, Form, Into, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -67,6 +67,22 @@ def spell_scan(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]
     return lambda speller, parts, node: Form(f"{function}({parts[0].text}, axis={node.attrs['axis']})")
 
 
+def scan_into(function: str) -> Into:
+    """``np.cumsum(x, axis=1, out=y)``; over a copy where NumPy would make one to convert x."""
+
+    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | Lines | None:
+        if to.out is None:
+            return None
+        axis = node.attrs["axis"]
+        if node.inputs[0].dtype == node.dtype:
+            return Form(f"{function}({parts[0].text}, axis={axis}, out={to.out})")
+        return Lines(
+            (f"np.copyto({{out}}, {parts[0].text})", f"{function}({{out}}, axis={axis}, out={{out}})")
+        )
+
+    return emit
+
+
 def scan_samples(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample((rng.normal(size=(4, 3)),), {"axis": 0})
     yield Sample((rng.normal(size=(2, 4, 3)),), {"axis": -1})
@@ -103,6 +119,11 @@ def _scan(name: str, x: Operand, axis: int | None, dtype: Any) -> Node:
 # ---- cumsum ---------------------------------------------------------------------------------------
 
 
+def _cumsum_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from scan_samples(rng)
+    yield Sample((np.array([[1, -2, 3], [2, 0, 1]], np.int32),), {"axis": 1})
+
+
 def _sum_of_rest(g: Node, y: Node, x: Node, axis: int) -> Node:
     return flipped(apply("cumsum", flipped(g, axis), axis=axis), axis)
 
@@ -112,9 +133,11 @@ def _sum_of_rest(g: Node, y: Node, x: Node, axis: int) -> Node:
     axes=scan_axes,
     reference=lambda x, *, axis: np.cumsum(x, axis),
     numpy=spell_scan("np.cumsum"),
+    into=scan_into("np.cumsum"),
+    overwrites=(0,),
     vjp={"x": _sum_of_rest},
     jvp="linear",
-    samples=scan_samples,
+    samples=_cumsum_samples,
     errors=SCAN_FAULTS,
     rule={"x": "G summed from here on"},
     noun="running_total",
@@ -161,6 +184,20 @@ def _spell_recurrence(speller: Speller, parts: Sequence[Form], node: Node) -> Li
     ))  # fmt: skip
 
 
+def _recurrence_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    a, b = (part.text for part in parts)
+    axis = node.attrs["axis"]
+    first, here, before = (", ".join([":"] * axis + [item]) for item in ("0:1", "_at", "_at - 1"))
+    return Lines((
+        f"{{out}}[{first}] = {b}[{first}]",
+        f"for _at in range(1, {speller.size(node.shape[axis]).text}):",
+        f"    np.multiply({a}[{here}], {{out}}[{before}], out={{out}}[{here}, ...])",
+        f"    {{out}}[{here}] += {b}[{here}]",
+    ))  # fmt: skip
+
+
 def _recurrence_samples(rng: np.random.Generator) -> Iterator[Sample]:
     for shape, axis in (((4,), 0), ((3, 4), -1), ((3, 4), 0), ((2, 3, 2), 1), ((1, 2), 0), ((0, 2), 0)):
         yield Sample((rng.normal(size=shape), rng.normal(size=shape)), {"axis": axis})
@@ -189,6 +226,8 @@ def _recurrence_along_summand(t: Node, y: Node, a: Node, b: Node, axis: int) -> 
     axes=scan_axes,
     reference=_recurrence_reference,
     numpy=_spell_recurrence,
+    into=_recurrence_into,
+    overwrites=(0,),
     vjp={
         "a": _recurrence_by_factor,
         "b": lambda g, y, a, b, axis: _backwards(g, a, axis),
@@ -240,6 +279,8 @@ def _cumprod_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=scan_axes,
     reference=lambda x, *, axis: np.cumprod(x, axis),
     numpy=spell_scan("np.cumprod"),
+    into=scan_into("np.cumprod"),
+    overwrites=(0,),
     vjp={"x": _cumprod_vjp},
     jvp={"x": _cumprod_jvp},
     samples=_cumprod_samples,

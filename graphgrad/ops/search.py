@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import Form, Speller
+from graphgrad.core.form import Destination, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -29,7 +29,7 @@ from graphgrad.ops.reduce import (
     reduction_spec,
     sum,
 )
-from graphgrad.ops.reduction_source import spell_reduction
+from graphgrad.ops.reduction_source import reduce_into, spell_reduction
 
 P = ParamSpec("P")
 
@@ -55,6 +55,7 @@ def _define(
         axes=reduced_axes,
         reference=reduction_reference(function),
         numpy=spell_reduction(f"np.{function.__name__}"),
+        into=reduce_into(f"np.{function.__name__}"),
         vjp=_ANSWER,
         jvp=_ANSWER,
         samples=_truth_samples,
@@ -134,15 +135,19 @@ def _place_samples(rng: np.random.Generator) -> Iterator[Sample]:
 def _define_place(
     function: Callable[..., Any], noun: str
 ) -> Callable[[Callable[P, Node | None]], Callable[P, Node]]:
-    def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    def spell(speller: Speller, parts: Sequence[Form], node: Node, out: str = "") -> Form:
         kept = ", keepdims=True" if node.attrs["keepdims"] else ""
-        return Form(f"np.{function.__name__}({parts[0].text}, axis={node.attrs['axis']}{kept})")
+        return Form(f"np.{function.__name__}({parts[0].text}, axis={node.attrs['axis']}{kept}{out})")
+
+    def into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+        return None if to.out is None else spell(speller, parts, node, f", out={to.out}")
 
     return defop(
         infer=_place_spec,
         axes=_place_axes,
         reference=lambda x, *, axis, keepdims: np.asarray(function(x, axis=axis, keepdims=keepdims)),
         numpy=spell,
+        into=into,
         vjp=_PLACE,
         jvp=_PLACE,
         samples=_place_samples,

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, multiply
 from graphgrad.core.errors import ArgumentError, DTypeError, InvalidValueError, ShapeError
-from graphgrad.core.form import UNARY, Form, Speller
+from graphgrad.core.form import UNARY, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -135,6 +135,16 @@ def _spell_sort(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"{turn}np.sort({turn}{parts[0].at(UNARY)}{_axis_text(node)})", UNARY)
 
 
+def _sort_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    x, sort = parts[0].text, f"{{out}}.sort({_axis_text(node).removeprefix(', ')})"
+    if not node.attrs["descending"]:
+        return Lines((sort,) if to.out == x else (f"np.copyto({{out}}, {x})", sort))
+    turn = "np.negative" if _turned(node) == "-" else "np.invert"
+    return Lines((f"{turn}({x}, out={{out}})", sort, f"{turn}({{out}}, out={{out}})"))
+
+
 def _sort_reference(x: np.ndarray[Any, Any], *, axis: int, descending: bool) -> np.ndarray[Any, Any]:
     return np.take_along_axis(x, _argsort_reference(x, axis=axis, descending=descending), axis)
 
@@ -156,6 +166,8 @@ def _sort_tangent(t: Node, y: Node, x: Node, axis: int, descending: bool) -> Nod
     axes=_roles,
     reference=_sort_reference,
     numpy=_spell_sort,
+    into=_sort_into,
+    overwrites=(0,),
     vjp={"x": _sort_back},
     jvp={"x": _sort_tangent},
     samples=_samples,

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size, add
 from graphgrad.core.errors import DTypeError, InvalidValueError, ShapeError
-from graphgrad.core.form import PRODUCT, Form, Speller
+from graphgrad.core.form import PRODUCT, Destination, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.operators import bind
@@ -35,6 +35,15 @@ def _spell_bounded(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"{parts[0].at(PRODUCT)} % {speller.size(size).at(PRODUCT + 1)}", PRODUCT)
 
 
+def _bounded_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    if to.out is None:
+        return None
+    size: Size = node.attrs["size"]
+    if node.attrs["mode"] == "clip":
+        return Form(f"np.clip({parts[0].text}, 0, {speller.size(add(size, -1)).text}, out={to.out})")
+    return Form(f"np.remainder({parts[0].text}, {speller.size(size).text}, out={to.out})")
+
+
 def _bounded_reference(x: np.ndarray[Any, Any], *, size: int, mode: str) -> np.ndarray[Any, Any]:
     return np.asarray(np.minimum(np.maximum(x, 0), size - 1) if mode == "clip" else np.mod(x, size))
 
@@ -50,6 +59,8 @@ def _bounded_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=elementwise_axes,
     reference=_bounded_reference,
     numpy=_spell_bounded,
+    into=_bounded_into,
+    overwrites=(0,),
     vjp=NotDifferentiable("an index is an integer"),
     jvp=NotDifferentiable("an index is an integer"),
     samples=_bounded_samples,

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Dim, Size, add, multiply
 from graphgrad.core.errors import ArgumentError, ShapeError
-from graphgrad.core.form import Form, Speller
+from graphgrad.core.form import Destination, Form, Helper, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.provenance import composite
@@ -111,6 +111,30 @@ def _spell_roll(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"np.roll({parts[0].text}, {speller.shape(shift)}, axis={axes})")
 
 
+_ROLL = Helper(
+    "_roll",
+    '''
+def _roll(values, shifts, axes, out):
+    """np.roll(values, shifts, axes) into out, one block of values after the other."""
+    if not axes:
+        out[...] = values
+        return out
+    size, before = values.shape[axes[0]], (slice(None),) * axes[0]
+    shift = shifts[0] % max(1, size)
+    for source, target in ((slice(size - shift), slice(shift, size)), (slice(size - shift, size), slice(shift))):
+        _roll(values[(*before, source)], shifts[1:], axes[1:], out[(*before, target)])
+    return out
+''',
+)
+
+
+def _roll_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    if to.out is None:
+        return None
+    shift, axes = speller.shape(node.attrs["shift"]), node.attrs["axes"]
+    return Form(f"{speller.helper(_ROLL)}({parts[0].text}, {shift}, {axes}, out={to.out})")
+
+
 def _roll_back(g: Node, y: Node, x: Node, shift: tuple[Size, ...], axes: tuple[int, ...]) -> Node:
     return roll(g, tuple(multiply(size, -1) for size in shift), axes)
 
@@ -131,6 +155,7 @@ def _roll_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_rolled_axes,
     reference=lambda x, *, shift, axes: np.roll(x, shift, axes),
     numpy=_spell_roll,
+    into=_roll_into,
     vjp={"x": _roll_back},
     jvp="linear",
     samples=_roll_samples,

@@ -171,9 +171,11 @@ def _overwritten(
         part = node.inputs[index]
         if part not in buffers or part.spec != node.spec or last[part] != at:
             continue
-        if any(other is part and which not in node.op.overwrites for which, other in enumerate(node.inputs)):
-            continue  # as in where(c, c, x)
-        elsewhere = [other for other in node.inputs if other is not part]
+        elsewhere = [  # also itself, as in where(c, c, x)
+            other
+            for which, other in enumerate(node.inputs)
+            if other is not part or which not in node.op.overwrites
+        ]
         elsewhere += [other for inner in nodes[:-1] for other in inner.inputs]
         if all(base(other, placed) is not part for other in elsewhere):
             return part
