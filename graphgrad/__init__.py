@@ -59,6 +59,7 @@ from graphgrad.ops.create import (
 )
 from graphgrad.ops.diagonal import diag, diagonal, trace, tril, triu
 from graphgrad.ops.division import divmod, floor_divide, fmod, remainder
+from graphgrad.ops.einsum import einsum
 from graphgrad.ops.elementary import exp, log, sigmoid, tanh
 from graphgrad.ops.exponential import (
     cbrt,
@@ -112,6 +113,7 @@ from graphgrad.ops.sort import argpartition, argsort, partition, searchsorted, s
 from graphgrad.ops.split import array_split, dsplit, hsplit, split, unstack, vsplit
 from graphgrad.ops.statistics import average, corrcoef, cov, diff, ptp, std, var
 from graphgrad.ops.take import put_along_axis, take, take_along_axis
+from graphgrad.ops.tensor import dot, inner, kron, outer, tensordot, vdot, vecdot
 from graphgrad.ops.trigonometry import (
     arccos,
     arcsin,
@@ -197,20 +199,20 @@ __all__ = [
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile",
     "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod",
-    "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod", "draw", "dsplit", "dstack",
-    "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power",
-    "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "grad", "greater", "greater_equal",
-    "heaviside", "hsplit", "hstack", "hypot", "identity", "init", "input", "invert", "isfinite", "isinf", "isnan",
-    "isneginf", "isposinf", "jvp", "ldexp", "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p",
-    "log2", "log10", "logaddexp", "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min",
-    "minimum", "mod", "moveaxis", "multiply", "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod",
-    "nanstd", "nansum", "nanvar", "negative", "nn", "not_equal", "one_hot", "ones", "ones_like", "pad", "param",
-    "partition", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp", "put_along_axis",
-    "quantile", "rad2deg", "radians", "ravel", "reciprocal", "remainder", "repeat", "reshape", "right_shift", "rint",
-    "rng", "roll", "rollaxis", "rot90", "round", "run_time_size", "scope", "searchsorted", "segment_sum", "select",
-    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "special", "split", "sqrt", "square", "squeeze",
-    "stack", "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
-    "testing", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var",
-    "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod", "dot", "draw", "dsplit", "dstack",
+    "einsum", "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud",
+    "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "grad", "greater",
+    "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "identity", "init", "inner", "input", "invert",
+    "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "kron", "ldexp", "left_shift", "less", "less_equal",
+    "linalg", "linspace", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logcumsumexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean",
+    "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "named", "nan_to_num", "nanmax", "nanmean",
+    "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "negative", "nn", "not_equal", "one_hot", "ones", "ones_like",
+    "outer", "pad", "param", "partition", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp",
+    "put_along_axis", "quantile", "rad2deg", "radians", "ravel", "reciprocal", "remainder", "repeat", "reshape",
+    "right_shift", "rint", "rng", "roll", "rollaxis", "rot90", "round", "run_time_size", "scope", "searchsorted",
+    "segment_sum", "select", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "special", "split", "sqrt",
+    "square", "squeeze", "stack", "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take",
+    "take_along_axis", "tan", "tanh", "tensordot", "testing", "tile", "topk", "trace", "transpose", "tril", "triu",
+    "true_divide", "trunc", "unstack", "var", "vdot", "vecdot", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -273,6 +273,18 @@ def evaluate(size: Size, sizes: Mapping[str, int]) -> int:
     return total
 
 
+_USUAL = 1_000
+
+
+def usual(size: Size) -> int:
+    """The number a size is taken for where costs are compared: a named size counts as 1,000, on every machine.
+
+    >>> usual(gg.input("x", ("batch",)).shape[0] * 2)
+    2000
+    """
+    return evaluate(size, dict.fromkeys(symbols(size), _USUAL))
+
+
 def spell(size: Size, name: Callable[[str], str]) -> str:
     """A size as Python source."""
     return str(size) if isinstance(size, int) else _join(size.terms, lambda atom: atom.spell(name), " * ")

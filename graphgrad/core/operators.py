@@ -183,6 +183,10 @@ class Operators:
         """See `graphgrad.trace`."""
         return _bound["trace"](self, offset, axis1, axis2)
 
+    def dot(self, other: Any) -> Node:
+        """See `graphgrad.dot`."""
+        return _bound["dot"](self, other)
+
     def transpose(self, *axes: Any) -> Node:
         """See `graphgrad.transpose`; the axes may be one tuple or several ints."""
         return _bound["transpose"](self, (axes[0] if len(axes) == 1 else axes) or None)

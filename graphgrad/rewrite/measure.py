@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
-from graphgrad.core.dim import evaluate, symbols
+from graphgrad.core.dim import usual
 from graphgrad.core.node import Node
 from graphgrad.core.op import Op
 from graphgrad.core.spec import Spec
 
 Weight: TypeAlias = tuple[int, int, int]
 """Floating-point operations; then nodes; then operands, constants among them: ``-x`` is simpler than ``x * -1``."""
-
-_USUAL = 1_000
-"""What a symbolic size is taken for."""
 
 
 def weight(node: Node) -> Weight:
@@ -28,8 +25,7 @@ def weight(node: Node) -> Weight:
 
 @lru_cache(maxsize=4096)
 def _flops(op: Op, given: tuple[Spec, ...], result: Spec) -> int:
-    flops = op.cost(given, result)
-    return evaluate(flops, dict.fromkeys(symbols(flops), _USUAL))
+    return usual(op.cost(given, result))
 
 
 def total(nodes: Iterable[Node]) -> Weight:
