@@ -212,6 +212,11 @@ def recording(mode: Mode) -> Iterator[None]:
         _mode.reset(token)
 
 
+def is_recording() -> bool:
+    """Whether it is the user's model that is being built, and not what is derived from it."""
+    return _mode.get() != "off"
+
+
 def composite(function: Callable[P, R]) -> Callable[P, R]:
     """Mark a function that builds several nodes: only the one it returns takes the assignment's name."""
     return recorded("inner", function)
