@@ -87,14 +87,15 @@ def text():
 
 
 def public():
-    """Every function of graphgrad itself, nn and special that makes nodes."""
+    """Every function and layer of graphgrad itself, nn and special that makes nodes."""
     names = {}
     for prefix, owner in (("gg", gg), ("gg.nn", gg.nn), ("gg.special", gg.special)):
         for name in sorted(owner.__all__):
             function = getattr(owner, name)
-            if inspect.isfunction(function) and re.match(
-                r"graphgrad\.(ops|nn|special)\b", function.__module__
-            ):
+            makes = inspect.isfunction(function) or (
+                inspect.isclass(function) and issubclass(function, gg.nn.Module)
+            )
+            if makes and re.match(r"graphgrad\.(ops|nn|special)\b", function.__module__):
                 names.setdefault(function, []).append(f"{prefix}.{name}")
     entries = [Entry("x[index]", (), registry()["index"][1])]
     for function, found in names.items():

@@ -10,12 +10,13 @@ from typing import Any, Literal, ParamSpec, TypeAlias
 
 import numpy as np
 
+from graphgrad.core.broadcasting import check_pairing
 from graphgrad.core.dim import Size
 from graphgrad.core.errors import GraphgradError, InvalidNameError
 from graphgrad.core.form import Emission, Into
 from graphgrad.core.node import Node, intern_node
 from graphgrad.core.operators import bound
-from graphgrad.core.provenance import composite
+from graphgrad.core.provenance import composite, is_recording
 from graphgrad.core.spec import Spec
 
 P = ParamSpec("P")
@@ -128,6 +129,8 @@ class Op:
         """The node of this op on these inputs. Shape and dtype are inferred here, at the user's line."""
         try:
             spec = self.infer(*(part.spec for part in inputs), **attrs)
+            if self.elementwise and len(inputs) > 1 and isinstance(spec, Spec) and is_recording():
+                check_pairing(inputs, spec.shape)
         except GraphgradError as error:
             saw = error.saw or tuple(map(_seen, inputs))
             raise type(error)(f"{self.name}: {error.what}", saw=saw, hint=error.hint) from None

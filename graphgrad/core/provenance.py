@@ -120,7 +120,7 @@ def _instructions(code: CodeType) -> tuple[list[int], list[_Instruction]]:
 
 def _is_own(frame: FrameType) -> bool:
     name = frame.f_globals.get("__name__")
-    return isinstance(name, str) and name.partition(".")[0] in _OWN_PACKAGES
+    return isinstance(name, str) and is_own(name)
 
 
 def _user_frame() -> FrameType | None:
@@ -212,21 +212,38 @@ def recording(mode: Mode) -> Iterator[None]:
         _mode.reset(token)
 
 
+def is_recording() -> bool:
+    """Whether it is the user's model that is being built, and not what is derived from it."""
+    return _mode.get() != "off"
+
+
 def composite(function: Callable[P, R]) -> Callable[P, R]:
     """Mark a function that builds several nodes: only the one it returns takes the assignment's name."""
+    return recorded("inner", function)
+
+
+def recorded(mode: Mode, function: Callable[P, R]) -> Callable[P, R]:
+    """A function within which is noted what `mode` says; the node it returns takes the assignment's name, if that is
+    noted where it is called."""
 
     @wraps(function)
     def build(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _mode.get() != "user":
+        around = _mode.get()
+        if around in ("off", mode) and around != "user":
             return function(*args, **kwargs)
-        with recording("inner"):
+        with recording(mode):
             result = function(*args, **kwargs)
         notes = getattr(result, "notes", None)
-        if isinstance(notes, Notes) and notes.name is None:
+        if around == "user" and isinstance(notes, Notes) and notes.name is None:
             notes.name = assigned_name()
         return result
 
     return build
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is graphgrad's, so that its lines are none of the user's."""
+    return module.partition(".")[0] in _OWN_PACKAGES
 
 
 @contextmanager

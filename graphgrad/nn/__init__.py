@@ -1,5 +1,7 @@
 """Layers and functions of neural networks, under PyTorch's names."""
 
+from graphgrad.nn.activation import ReLU
+from graphgrad.nn.container import Sequential
 from graphgrad.nn.functional import (
     cross_entropy,
     embedding,
@@ -10,8 +12,11 @@ from graphgrad.nn.functional import (
     sigmoid,
     softmax,
 )
+from graphgrad.nn.linear import Linear
+from graphgrad.nn.module import Module, parameter
 from graphgrad.ops.logsum import logsumexp
 
 __all__ = [
-    "cross_entropy", "embedding", "log_softmax", "logsumexp", "mse_loss", "one_hot", "relu", "sigmoid", "softmax",
+    "Linear", "Module", "ReLU", "Sequential", "cross_entropy", "embedding", "log_softmax", "logsumexp", "mse_loss",
+    "one_hot", "parameter", "relu", "sigmoid", "softmax",
 ]  # fmt: skip
