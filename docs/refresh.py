@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 import graphgrad as gg  # noqa: E402
 from docs import ops_page  # noqa: E402
 from examples.lesson8 import lesson8  # noqa: E402
-from graphgrad.rewrite.passes import PASSES, SAFE  # noqa: E402
+from graphgrad.rewrite.passes import PASSES, SAFE, STABLE  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "lesson8.svg"
 REWRITES = ROOT / "docs" / "reference" / "rewrites.md"
@@ -57,7 +57,15 @@ def rewrites():
     for safety, words in meaning.items():
         levels = ", ".join(level for level, used in SAFE.items() if safety in used)
         lines.append(f"| {safety} | {words} | {levels} |")
-    for name, rules in PASSES:
+    repeated = [one for _, rules in PASSES for one in rules]
+    once = tuple(one for one in STABLE if one not in repeated)
+    lines += [
+        "",
+        "The rules of *stabilize* fire once, on the model as it was written and before it is differentiated, whatever they",
+        "cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients are asked",
+        "for, and what these need, stay as they are.",
+    ]
+    for name, rules in (("stabilize", once), *PASSES):
         lines += ["", f"## {name}", "", "| rule | before | after | class |", "|---|---|---|---|"]
         lines += [f"| {one.name} | {code(one.before)} | {code(one.after)} | {one.safety} |" for one in rules]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The compiler on one screen: define, differentiate, rewrite, schedule, plan, emit, run.
+"""The compiler on one screen: define, stabilize, differentiate, rewrite, schedule, plan, emit, run.
 
 Shapes and dtypes are inferred when nodes are made, so a graph that exists is a graph that fits.
 """
@@ -17,7 +17,7 @@ from graphgrad.define import check_options, define
 from graphgrad.emit.module import emit
 from graphgrad.plan.plan import plan_memory
 from graphgrad.plan.schedule import schedule
-from graphgrad.rewrite.passes import rewrite
+from graphgrad.rewrite.passes import rewrite, stabilize
 from graphgrad.run.compiled import Compiled
 
 
@@ -73,8 +73,14 @@ def compile(
     check_options(target, level, memory_limit, threads)
     with collector_paused():
         defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
-        joint = differentiate(defined, interface, allow_unused)
-        stages = (("define", defined), ("differentiate", joint), *rewrite(joint, level))
+        stable = stabilize(defined, level, interface.wrt or ())
+        joint = differentiate(stable, interface, allow_unused)
+        stages = (
+            ("define", defined),
+            *([] if stable is defined else [("stabilize", stable)]),
+            ("differentiate", joint),
+            *rewrite(joint, level),
+        )
     return finish(stages[-1][1], interface, stages if trace else ())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphgrad.autodiff.reverse import fill_in, pull_back
 from graphgrad.core.graph import Graph, Origin
 from graphgrad.core.interface import Interface
@@ -14,9 +16,25 @@ def differentiate(graph: Graph, interface: Interface, allow_unused: bool) -> Gra
     """Add the gradients to a graph's outputs, in the places that the interface says.
 
     Each float output is a seed of its own, so that an output without a cotangent costs nothing and spoils nothing.
+    Of a graph that was rewritten the gradients are those of what it is now; its original gets its own.
     """
     if interface.wrt is None:
         return graph
+    joint = _joint(graph, interface, allow_unused)
+    done = graph.rewriting
+    if done is None:
+        return joint
+    live = set(joint.nodes)  # only asked, never iterated
+    rewriting = replace(
+        done,
+        original=_joint(graph.original, interface, allow_unused),
+        absorbed={old: into for old, into in done.absorbed.items() if old not in live},
+        given={**done.given, **joint.origins},
+    )
+    return replace(joint, rewriting=rewriting)
+
+
+def _joint(graph: Graph, interface: Interface, allow_unused: bool) -> Graph:
     count = interface.structure.size
     outputs, new_values = graph.outputs[:count], graph.outputs[count:]
     origins: dict[Node, tuple[Origin, ...]] = dict(graph.origins)

@@ -169,16 +169,18 @@ class Graph:
         return write_nodes(self.outputs, self.inputs)
 
     def __reduce__(self) -> tuple[object, ...]:
-        order = tuple(self.origins)
         done = self.rewriting
+        noted = (self.origins,) if done is None else (self.origins, done.given)
         pairs = () if done is None else (done.replaced, done.made_for, done.absorbed)
-        roots = [*self.inputs, *self.outputs, *order]
+        roots = [*self.inputs, *self.outputs]
         plain = []
-        for node in order:
-            for origin in self.origins[node]:
-                roots.append(origin.forward)
-                plain.append((origin.role, origin.index))
-        counts = tuple(len(self.origins[node]) for node in order)
+        for origins in noted:
+            roots += origins
+            for entries in origins.values():
+                for origin in entries:
+                    roots.append(origin.forward)
+                    plain.append((origin.role, origin.index))
+        counts = tuple(tuple(map(len, origins.values())) for origins in noted)
         for mapping in pairs:
             roots += [node for pair in mapping.items() for node in pair]
         firings = () if done is None else done.firings
@@ -194,30 +196,34 @@ def _restore(
     original: Graph | None,
     flat: Flat,
     lengths: tuple[int, ...],
-    counts: tuple[int, ...],
+    counts: tuple[tuple[int, ...], ...],
     plain: tuple[tuple[Role, int | None], ...],
     rules: tuple[tuple[str, Safety], ...],
 ) -> Graph:
-    nodes = unflatten(flat)
-    inputs, outputs, *pairs = lengths
-    start = inputs + outputs
-    order, forwards = nodes[start : start + len(counts)], iter(nodes[start + len(counts) :])
+    nodes = iter(unflatten(flat))
+    inputs, outputs = (tuple(next(nodes) for _ in range(length)) for length in lengths[:2])
     described = iter(plain)
-    origins: dict[Node, tuple[Origin, ...]] = {}
-    for node, count in zip(order, counts, strict=True):
-        entries = []
-        for _ in range(count):
-            role, index = next(described)
-            entries.append(Origin(role, next(forwards), index))
-        origins[node] = tuple(entries)
+    noted: list[Origins] = []
+    for sizes in counts:
+        order = [next(nodes) for _ in sizes]
+        noted.append(
+            {
+                node: tuple(_origin(next(described), next(nodes)) for _ in range(size))
+                for node, size in zip(order, sizes, strict=True)
+            }
+        )
     if original is None:
-        return Graph(nodes[:inputs], nodes[inputs:start], origins)
-    replaced, made_for, absorbed = (
-        {next(forwards): next(forwards) for _ in range(length)} for length in pairs
+        return Graph(inputs, outputs, noted[0])
+    replaced, made_for, absorbed = ({next(nodes): next(nodes) for _ in range(length)} for length in lengths[2:])
+    firings = tuple(Firing(*rule, next(nodes), next(nodes), next(nodes)) for rule in rules)
+    return Graph(
+        inputs, outputs, noted[0], Rewriting(original, replaced, made_for, absorbed, noted[1], firings)
     )
-    firings = tuple(Firing(*rule, next(forwards), next(forwards), next(forwards)) for rule in rules)
-    rewriting = Rewriting(original, replaced, made_for, absorbed, firings)
-    return Graph(nodes[:inputs], nodes[inputs:start], origins, rewriting)
+
+
+def _origin(described: tuple[Role, int | None], forward: Node) -> Origin:
+    role, index = described
+    return Origin(role, forward, index)
 
 
 def _check_spec(node: Node) -> None:

@@ -49,6 +49,20 @@ def visit(graph: Graph, rules: Sequence[Rule], lineage: Lineage) -> Graph:
     return lineage.advance(outputs, run.changes)
 
 
+def visit_once(
+    graph: Graph, rules: Sequence[Rule], keep: Sequence[Node] = ()
+) -> tuple[Graph, tuple[Decline, ...]]:
+    """One pass of rules that make values more accurate, though the graph may cost more by them; and their declines.
+
+    What they make is looked at by none of them, so it ends. The nodes in `keep`, and what they need, stay the nodes
+    they are, and get no reader that they did not have.
+    """
+    run = _Pass(graph, _by_root(_applicable(graph, rules)), Lineage(graph), keep)
+    outputs = run.outputs()
+    found = tuple(run.changes.declines.values())
+    return (run.lineage.advance(outputs, run.changes) if run.changes.firings else graph), found
+
+
 def declines(graph: Graph, rules: Sequence[Rule]) -> tuple[Decline, ...]:
     """Which rules fit somewhere in a graph and do not fire, and why."""
     run = _Pass(graph, _by_root(_applicable(graph, rules)), Lineage(graph))
@@ -88,10 +102,19 @@ class _Frame:
 class _Pass:
     """One visit to every node of a graph."""
 
-    def __init__(self, graph: Graph, index: Mapping[str, list[Rule]], lineage: Lineage) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        index: Mapping[str, list[Rule]],
+        lineage: Lineage,
+        keep: Sequence[Node] | None = None,
+    ) -> None:
+        """With `keep` rules fire whatever it costs; see `visit_once`."""
         self._graph = graph
         self._index = index
-        self._lineage = lineage
+        self.lineage = lineage
+        self._whatever_it_costs = keep is not None
+        self._keep = dict.fromkeys(toposort(node for node in keep or () if node.inputs))
         self.changes = Changes()
         self._uses: dict[Node, int] = {}
         """For each node that is needed so far, how often it is read, by nodes that are still to come too."""
@@ -147,7 +170,11 @@ class _Pass:
                 self._finish(frame, node)
                 continue
             made = toposort([found], stop=self._present)
-            if made:
+            if self._whatever_it_costs:
+                self.changes.made += [(one, reason) for one in made]
+                self._present.update(dict.fromkeys(made))
+                self._finish(frame, found)
+            elif made:
                 frames.append(_Frame(made))
             else:
                 self._finish(frame, found)
@@ -167,7 +194,7 @@ class _Pass:
             found = self._attempt(rule, node)
             if found is None:
                 continue
-            written = self._lineage.sources(reason)[0]
+            written = self.lineage.sources(reason)[0]
             refused = (
                 found
                 if isinstance(found, Declined)
@@ -196,6 +223,8 @@ class _Pass:
         """Check a replacement; where the graph would not get cheaper by it, say so."""
         if found.replacement.specs != node.specs:
             raise self._error(rule, f"takes {found.replacement.spec} for {node.spec}", node, found, written)
+        if self._whatever_it_costs:
+            return self._touches_what_is_kept(node, found)
         if not total(self._added(found.replacement, [node])) < total([node, *found.inner]):
             problem = "makes nothing cheaper, so rewriting might not end"
             raise self._error(rule, problem, node, found, written)
@@ -207,10 +236,19 @@ class _Pass:
             return Declined("nothing is gained: the replacement needs the same nodes")
         return Declined(f"nothing is gained: {self._graph.name(kept) or kept.op.name} is read elsewhere, too")
 
+    def _touches_what_is_kept(self, node: Node, found: Found) -> Declined | None:
+        """Gradients by a kept node are those of its own uses, of which none may go and none may come."""
+        if not self._keep:
+            return None
+        own = [node, *found.inner]
+        given = [part for one in own for part in one.inputs if part not in own]
+        kept = next((one for one in (*own, *toposort([found.replacement], stop=given)) if one in self._keep), None)
+        return None if kept is None else Declined(f"gradients are asked by {self._graph.describe(kept)}")
+
     def _error(self, rule: Rule, problem: str, node: Node, found: Found, written: Node) -> VerificationError:
         return VerificationError(
             f"the rule {rule.name} {problem}",
-            saw=[node.describe(), found.replacement.describe(), place(self._graph.original, written)],
+            saw=[node.describe(), found.replacement.describe(), place(written, self.lineage.given, self.lineage.made_before)],
         )
 
     def _added(self, replacement: Node, gone: Sequence[Node]) -> list[Node]:

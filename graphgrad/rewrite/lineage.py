@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphgrad.core.graph import Graph, Origin
+from graphgrad.core.graph import Graph, Origin, Origins
 from graphgrad.core.node import Node
 from graphgrad.core.rewriting import Firing, Rewriting
 
@@ -39,16 +39,22 @@ class Lineage:
 
     def __init__(self, graph: Graph) -> None:
         self._original = graph.original
+        done = graph.rewriting
+        self.given: Origins = self._original.origins if done is None else done.given
+        """The origins of what differentiation made."""
+        self.made_before: Mapping[Node, Node] = {} if done is None else done.made_for
+        """What rewriting had made already."""
         self._own = dict.fromkeys(self._original.nodes)
+        self._own.update(dict.fromkeys(node for node in graph.nodes if node not in self.made_before))
         self._now: dict[Node, Node] = {}
         self._made: dict[Node, dict[Node, None]] = {}
         self._absorbed: dict[Node, Node] = {}
         self._firings: list[Firing] = []
-        if graph.rewriting is not None:
-            self._now.update(graph.rewriting.replaced)
-            self._made.update((made, {old: None}) for made, old in graph.rewriting.made_for.items())
-            self._absorbed.update(graph.rewriting.absorbed)
-            self._firings += graph.rewriting.firings
+        if done is not None:
+            self._now.update(done.replaced)
+            self._made.update((made, {old: None}) for made, old in done.made_for.items())
+            self._absorbed.update(done.absorbed)
+            self._firings += done.firings
 
     def sources(self, node: Node) -> tuple[Node, ...]:
         """The nodes of the original graph that a node was made for: itself, if it is of it."""
@@ -61,7 +67,7 @@ class Lineage:
             if made not in self._own:
                 self._made.setdefault(made, {}).update(dict.fromkeys(self.sources(reason)))
         new = changes.new
-        for old in self._own:
+        for old in (*self._own, *self.made_before):
             before = self._now.get(old, old)
             after = new.get(before, before)
             if after is not before:
@@ -76,36 +82,36 @@ class Lineage:
         original = self._original
         bare = Graph(original.inputs, tuple(outputs))
         live = set(bare.nodes)  # only asked, never iterated
-        made_for: dict[Node, Node] = {}
+        made_for = dict(self.made_before)
         origins = {
             node: entries
-            for node, entries in original.origins.items()
+            for node, entries in self.given.items()
             if node in live or not node.inputs  # a cotangent that nothing reads is still one
         }
         for node in bare.nodes:
             if node not in self._own:
                 sources = tuple(self._made[node])
-                by_hand = next((old for old in sources if old not in original.origins), None)
+                by_hand = next((old for old in sources if old not in self.given), None)
                 made_for[node] = sources[0] if by_hand is None else by_hand
                 if by_hand is None:
                     origins[node] = self._inherited(node, sources)
         for old, now in self._now.items():
-            if old in original.origins and now in live and (now in origins or not now.inputs):
-                origins[now] = _union(origins.get(now, ()), original.origins[old])
+            if old in self.given and now in live and (now in origins or not now.inputs):
+                origins[now] = _union(origins.get(now, ()), self.given[old])
         replaced = {old: now for old, now in self._now.items() if now is not old}
         absorbed = {
             old: into
             for old, into in self._absorbed.items()
             if into in live and replaced.get(old, old) not in live
         }
-        rewriting = Rewriting(original, replaced, made_for, absorbed, tuple(self._firings))
+        rewriting = Rewriting(original, replaced, made_for, absorbed, self.given, tuple(self._firings))
         return Graph(original.inputs, bare.outputs, origins, rewriting)
 
     def _inherited(self, node: Node, sources: Sequence[Node]) -> tuple[Origin, ...]:
         """The origins of what it was made for; it is a whole cotangent only if it has that one's value."""
         entries: tuple[Origin, ...] = ()
         for old in sources:
-            given = self._original.origins[old]
+            given = self.given[old]
             if self._now.get(old, old) is not node:
                 given = tuple(one for one in given if one.role != "cotangent") or given
             entries = _union(entries, given)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from graphgrad.core.graph import Graph
 from graphgrad.core.rewriting import Safety
 from graphgrad.rewrite import canonical, fold, prune
-from graphgrad.rewrite.engine import declines, visit
+from graphgrad.rewrite.engine import declines, visit, visit_once
+from graphgrad.core.node import Node
 from graphgrad.rewrite.lineage import Decline, Lineage
 from graphgrad.rewrite.rule import Rule
 from graphgrad.rewrite.rules import (
@@ -21,6 +22,7 @@ from graphgrad.rewrite.rules import (
     shapes,
     signs,
 )
+from graphgrad.rewrite.rules import stabilize as stabilize_rules
 
 PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("prune", prune.RULES),
@@ -34,6 +36,9 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("share", canonical.RULES),
 )
 """Run in this order, again and again until no rule fires."""
+
+STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE)
+"""Before differentiation, once."""
 
 SAFE: dict[str, tuple[Safety, ...]] = {
     "plain": (),
@@ -70,6 +75,19 @@ def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
                     del done[name]
                 graph = following
     return tuple(stages)
+
+
+def stabilize(graph: Graph, level: str, keep: Sequence[Node] = ()) -> Graph:
+    """The graph with forms that overflow or cancel written as those that do not, before it is differentiated:
+    ``log(sum(exp(x)))`` has the gradient ``exp(x) / sum(exp(x))``, which no rule for its value would repair.
+
+    `keep` is what gradients are asked for; those nodes stay what they are.
+
+    >>> x = gg.input("x", (3,))
+    >>> [node.op.name for node in stabilize(Graph((x,), (gg.log(1 + x),)), "default").nodes]
+    ['input', 'log1p']
+    """
+    return visit_once(graph, _used(STABLE, level), keep)[0]
 
 
 def declined(graph: Graph, level: str) -> tuple[Decline, ...]:

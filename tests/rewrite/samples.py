@@ -143,13 +143,24 @@ def difference(written, rewritten, safety, scale=0.0, truth=None):
     else:
         wrong = ~close(written, rewritten, scale)
         if safety in ("widening", "range"):  # finite, or more accurate, where the written form is not
-            wrong &= np.isfinite(written)
-            with np.errstate(all="ignore"):
-                wrong &= ~(np.abs(rewritten - truth) <= np.abs(written - truth))
+            wrong &= ~is_better(written, rewritten, truth, safety)
     if not np.any(wrong):
         return None
     at = tuple(np.argwhere(np.asarray(wrong))[0])
     return f"{rewritten[at]!r} for {written[at]!r}"
+
+
+def is_better(written, rewritten, truth, safety):
+    """Where a value that is another one is nearer to the truth; where that is not finite either, it may be finite or
+    infinite, and nan only if the truth is."""
+    with np.errstate(all="ignore"):
+        nearer = np.abs(rewritten - truth) <= np.abs(written - truth)
+        if safety == "range":
+            return nearer | ~np.isfinite(written)
+        inside = np.abs(truth) <= np.finfo(written.dtype).max
+        right = close(truth.astype(written.dtype), rewritten, 0) | (np.abs(rewritten - truth) <= 1e-5 * np.abs(truth))
+    unknown = ~np.isnan(rewritten) | np.isnan(truth)
+    return np.where(np.isfinite(written), nearer, np.where(inside, right, unknown))
 
 
 def same_bits(a, b):

@@ -11,9 +11,14 @@ def _scalars(x: Node, y: Node) -> Declined | None:
     return Declined("of two scalars the written form says more") if x.shape == y.shape == () else None
 
 
-RULES = (
+UNDONE = (
     rule("log_exp", lambda x: log(exp(x)), lambda x: x, safety="widening"),
     rule("sqrt_square", lambda x: sqrt(square(x)), lambda x: abs(x), safety="widening"),
+    rule("sqrt_self_product", lambda x: sqrt(x * x), lambda x: abs(x), safety="widening"),
+)
+
+RULES = (
+    *UNDONE,
     rule(
         "times_reciprocal",
         lambda x, y: x * (1 / y),
