@@ -24,7 +24,6 @@ PLACED = [
 ]
 # What NumPy always makes a new array for, or what is too rare to be worth it.
 ANEW = {
-    "gather", "scatter_add", "scatter_set", "scatter_max", "scatter_min", "scatter_multiply", "one_hot",
     "is_last", "eye", "arange", "linspace", "order_statistic", "argsort", "argpartition", "searchsorted", "sinc",
 }  # fmt: skip
 
@@ -151,6 +150,38 @@ def test_an_operand_that_is_also_read_elsewhere_in_the_statement_is_not_overwrit
         model = gg.compile(twice(recurrence(a, a if same else x, 0)), inputs=[x])
         assert bool(model.plan.main.placement.over) != same
         assert_same(model(x=np.float32([1, 2, 3])), np.float32(([2, 12, 78] if same else [1, 6, 39]) * 2))
+
+
+@pytest.mark.parametrize("wrong", [5, -6, 2**40, -(2**59)])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x[:, i],
+        lambda x, i: x[i, i],
+        lambda x, i: gg.take_along_axis(x, i[:, None], 1),
+        lambda x, i: gg.take_along_axis(x, i[None], 0),
+        lambda x, i: gg.take_along_axis(x, i[:, None], 1)[:, 0],
+        lambda x, i: gg.put_along_axis(x, i[:, None], 1.0, 1),
+        lambda x, i: gg.at(x, i).set(1.0),
+        lambda x, i: gg.at(x, i).add(1.0),
+        lambda x, i: gg.nn.one_hot(i, 5),
+    ],
+)
+def test_number_out_of_range_is_an_index_error_in_a_buffer_too(build, wrong):
+    """And the call after it computes as if nothing had been."""
+    x, i = gg.input("x", ("n", 5)), gg.input("i", ("n",), "int64")
+    node = twice(build(x, i))
+    model = gg.compile(node, inputs=[x, i])
+    assert model.plan.main.placement.buffers
+    rows, good = np.arange(25, dtype=np.float32).reshape(5, 5), np.array([0, 4, -5, 2, -1])
+    expected = model(x=rows, i=good)
+    for at in (0, 4):
+        numbers = good.copy()
+        numbers[at] = wrong
+        with pytest.raises(IndexError, match="out of bounds"):
+            model(x=rows, i=numbers)
+        assert_same(model(x=rows, i=good), expected)
 
 
 def test_ops_that_make_a_new_array_each_time_are_known():
