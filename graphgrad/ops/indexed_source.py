@@ -97,7 +97,11 @@ def _rows(speller: Speller, form: Form, shape: Shape, lead: int) -> str:
     """An array whose first `lead` axes are one; as sizes may be 0, NumPy is left none to find."""
     if lead == 1:
         return form.text
-    return f"{form.at(ATOM)}.reshape({speller.shape((size_of(shape[:lead]), *shape[lead:]))})"
+    last = [
+        speller.size(size).text if isinstance(size, int) else f"{form.at(ATOM)}.shape[-1]"
+        for size in shape[lead:]
+    ]
+    return f"{form.at(ATOM)}.reshape({', '.join([speller.size(size_of(shape[:lead])).text, *last])})"
 
 
 def taken_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | Lines | None:

@@ -52,8 +52,8 @@ class Model:
     arrays: list[np.ndarray]
 
 
-def on_arguments(build, sample):
-    made = checks.make(build, sample)
+def on_arguments(build, sample, shapes=None, **renamed):
+    made = checks.make(build, sample, shapes=shapes, **renamed)
     return Model(made.node, twice(made.node), list(made.leaves), list(made.arrays))
 
 
@@ -122,6 +122,19 @@ def test_into_a_buffer_from_arguments_of_any_layout(name):
 
 
 @pytest.mark.parametrize("name", PLACED)
+def test_into_a_buffer_of_symbolic_sizes(name):
+    """Every size that the statement spells out is at hand, also one that only an operand has."""
+    _, build, several = samples(name)
+    for sample in several:
+        for shapes, renamed in checks._named_variants(sample):
+            try:
+                model = on_arguments(build, sample, shapes, **renamed)
+            except gg.GraphgradError:
+                continue  # of these sizes there is no such node
+            run(model)
+
+
+@pytest.mark.parametrize("name", PLACED)
 def test_over_an_operand_that_nobody_reads_again(name):
     op, build, several = samples(name)
     models = [on_values(build, sample, again=False) for sample in several]
@@ -160,7 +173,7 @@ def test_an_operand_that_is_also_read_elsewhere_in_the_statement_is_not_overwrit
         lambda x, i: x[:, i],
         lambda x, i: x[i, i],
         lambda x, i: gg.take_along_axis(x, i[:, None], 1),
-        lambda x, i: gg.take_along_axis(x, i[None], 0),
+        lambda x, i: gg.take_along_axis(x, i[:, None], 0),
         lambda x, i: gg.take_along_axis(x, i[:, None], 1)[:, 0],
         lambda x, i: gg.put_along_axis(x, i[:, None], 1.0, 1),
         lambda x, i: gg.at(x, i).set(1.0),
