@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import ShapeError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import Destination, Form, Into, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, Fault, Sample, apply, defop
 from graphgrad.core.spec import Shape, Spec, as_shape
@@ -44,6 +44,17 @@ def _spell_at(function: str) -> Callable[[Speller, Sequence[Form], Node], Lines]
     return spell
 
 
+def _at_into(function: str) -> Into:
+    def into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+        if to.out is None:
+            return None
+        x, v, *arrays = parts
+        write = spell_repeated(function, speller, node, v, arrays, 1)
+        return Lines((write,) if to.out == x.text else (f"np.copyto({{out}}, {x.text})", write))
+
+    return into
+
+
 def _shares(y: Node, x: Node, v: Node, arrays: Sequence[Node], index: Index) -> tuple[Node, Node, Node]:
     """Where x won, where v won, and among how many each place is shared."""
     x_won = equal(x, y)
@@ -72,6 +83,7 @@ def _extreme_by_v(t: Node, y: Node, x: Node, v: Node, *arrays: Node, index: Inde
 
 
 _EXTREME: dict[str, Any] = WRITE | {
+    "overwrites": (0,),
     "vjp": _extreme_back,
     "jvp": {"x0": _extreme_by_x, "x1": _extreme_by_v},
     "rule": {"x0": "G where x won, ties share", "x1": "G where v won, ties share"},
@@ -79,7 +91,13 @@ _EXTREME: dict[str, Any] = WRITE | {
 }
 
 
-@defop(reference=_at_reference(np.maximum), numpy=_spell_at("np.maximum.at"), noun="largest", **_EXTREME)
+@defop(
+    reference=_at_reference(np.maximum),
+    numpy=_spell_at("np.maximum.at"),
+    into=_at_into("np.maximum.at"),
+    noun="largest",
+    **_EXTREME,
+)
 def scatter_max(arrays: Sequence[Operand], index: Index) -> Node:
     """x with the largest of itself and of v at an index: ``gg.at(x, index).max(v)``; nan if there is one.
 
@@ -92,7 +110,13 @@ def scatter_max(arrays: Sequence[Operand], index: Index) -> Node:
     return apply("scatter_max", *map(as_node, arrays), index=index)
 
 
-@defop(reference=_at_reference(np.minimum), numpy=_spell_at("np.minimum.at"), noun="smallest", **_EXTREME)
+@defop(
+    reference=_at_reference(np.minimum),
+    numpy=_spell_at("np.minimum.at"),
+    into=_at_into("np.minimum.at"),
+    noun="smallest",
+    **_EXTREME,
+)
 def scatter_min(arrays: Sequence[Operand], index: Index) -> Node:
     """x with the smallest of itself and of v at an index: ``gg.at(x, index).min(v)``; nan if there is one.
 
@@ -120,6 +144,13 @@ def _spell_product(speller: Speller, parts: Sequence[Form], node: Node) -> Lines
     v, *arrays = parts
     ones = f"{{out}} = np.ones({speller.shape(node.shape)}, {speller.dtype(node.dtype)})"
     return Lines((ones, spell_repeated("np.multiply.at", speller, node, v, arrays, 0)))
+
+
+def _product_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    v, *arrays = parts
+    return Lines(("{out}.fill(1)", spell_repeated("np.multiply.at", speller, node, v, arrays, 0)))
 
 
 def _others(v: Node, arrays: Sequence[Node], shape: Shape, index: Index) -> Node:
@@ -166,6 +197,7 @@ def _multiplied(v: Spec, *arrays: Spec, shape: Shape, index: Index) -> Spec:
     axes=lambda v, *arrays, shape, index: scatter_roles(v, *arrays, shape=shape, index=index, reduced=WHOLE),
     reference=_product_reference,
     numpy=_spell_product,
+    into=_product_into,
     vjp=_product_back,
     jvp={"x0": _product_tangent},
     samples=_product_samples,

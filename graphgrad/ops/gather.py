@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import DTypeError, ShapeError
-from graphgrad.core.form import ATOM, PRODUCT, Form, Lines, Speller
+from graphgrad.core.form import ATOM, PRODUCT, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import REDUCED, WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.spec import Shape, Spec, as_shape, shape_text, size_of
+from graphgrad.ops.indexed_source import put_into, taken_into
 from graphgrad.ops.layout import (
     array_roles,
     axis_along,
@@ -75,6 +76,7 @@ def _gather_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=_gather_roles,
     reference=lambda x, *arrays, index: np.array(x[numpy_index(index, x.shape, arrays)]),
     numpy=lambda speller, parts, node: Form(spell_taken(speller, node, parts)),
+    into=taken_into,
     vjp=_gather_back,
     jvp={"x0": lambda t, y, x, *arrays, index: apply("gather", t, *arrays, index=index)},
     samples=_gather_samples,
@@ -236,6 +238,20 @@ def _spell_scatter(speller: Speller, parts: Sequence[Form], node: Node) -> Lines
     return Lines((zeros, spell_repeated("np.add.at", speller, node, v, arrays, 0)))
 
 
+def _scatter_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    v, *arrays = parts
+    return Lines(("{out}.fill(0)", _written(speller, node, v, arrays)))
+
+
+def _written(speller: Speller, node: Node, v: Form, arrays: Sequence[Form]) -> str:
+    if not node.attrs["once"]:
+        return spell_repeated("np.add.at", speller, node, v, arrays, 0)
+    nodes = node.inputs[1:]
+    return put_into(speller, node, v, arrays, nodes) or spell_assigned(speller, node, v, arrays, nodes)
+
+
 def _scatter_samples(rng: np.random.Generator) -> Iterator[Sample]:
     repeated = np.array([3, 0, -1, 3])
 
@@ -260,6 +276,7 @@ def _scatter_samples(rng: np.random.Generator) -> Iterator[Sample]:
     axes=scatter_roles,
     reference=_scatter_reference,
     numpy=_spell_scatter,
+    into=_scatter_into,
     vjp=lambda i, g, y, v, *arrays, shape, index, once: (
         apply("gather", g, *arrays, index=index) if i == 0 else None
     ),

@@ -20,7 +20,7 @@ from graphgrad.ops.convert import cast
 from graphgrad.ops.family import to_dtype
 from graphgrad.ops.leaf import Operand, as_node, run_time_size
 from graphgrad.ops.movement import broadcast_to, expand_dims, normal_axis
-from graphgrad.ops.reduction_source import reduce_into, spell_reduction, sum_into
+from graphgrad.ops.reduction_source import mean_into, reduce_into, spell_reduction, sum_into
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 
@@ -218,7 +218,7 @@ def sum(
     axes=reduced_axes,
     reference=reduction_reference(np.mean),
     numpy=spell_reduction("np.mean"),
-    into=reduce_into("np.mean"),
+    into=mean_into,
     vjp={"x": _mean_vjp},
     jvp="linear",
     samples=reduction_samples,

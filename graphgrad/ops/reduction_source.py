@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from graphgrad.core.form import ATOM, Destination, Form, Helper, Into, Speller
 from graphgrad.core.node import Node
@@ -76,6 +77,25 @@ def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destinatio
             rows = f"{parts[0].at(ATOM)}.reshape(-1, {speller.size(x.shape[-1]).text})"
         return Form(f"{speller.helper(_SUM_ROWS)}({rows}{out})")
     return Form(f"np.sum({_arguments_text(parts, node)}{out})") if out else None
+
+
+def mean_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+    """``np.divide(np.sum(x, axis=1, out=y), 64, out=y)``: np.mean divides float32 by int64, which converts every number
+    to float64 and back."""
+    if to.out is None:
+        return None
+    sizes = [(axis, node.inputs[0].shape[axis]) for axis in node.attrs["axes"]]
+    text, total = parts[0].text, sum_into(speller, parts, node, to)
+    known = all(isinstance(size, int) for _, size in sizes)
+    if total is None or node.dtype.itemsize < 4 or not (known or text.isidentifier()):
+        return reduce_into("np.mean")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
+    if known:
+        count = str(prod(size for _, size in sizes))
+    else:
+        count = " * ".join(
+            str(size) if isinstance(size, int) else f"{text}.shape[{axis}]" for axis, size in sizes
+        )
+    return Form(f"np.divide({total.text}, {count}, out={to.out})")
 
 
 def _sums_rows(node: Node) -> bool:

@@ -51,7 +51,7 @@ def _spell_tile(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
 
 def _tile_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
     """Copies x, stretched over new axes, each of which counts the copies along the one that follows."""
-    if to.out is None:
+    if to.out is None or node.size == 0:
         return None
     reps, x = node.attrs["reps"], node.inputs[0]
     sizes: list[Size] = []
@@ -153,7 +153,7 @@ def _spell_repeat(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
 
 
 def _repeat_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | Lines | None:
-    if to.out is None:
+    if to.out is None or node.size == 0:
         return None
     axis, repeats, x = node.attrs["axis"], node.attrs["repeats"], node.inputs[0]
     size = speller.size(x.shape[axis]).text

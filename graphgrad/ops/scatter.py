@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from graphgrad.core.errors import DTypeError, ShapeError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.spec import Shape, Spec, as_shape, broadcast
 from graphgrad.ops.compare import where
 from graphgrad.ops.gather import fits, scatter_roles, spell_assigned
+from graphgrad.ops.indexed_source import put_into
 from graphgrad.ops.layout import (
     is_chosen,
     layout,
@@ -127,9 +128,7 @@ def _in_order(parts: Sequence[Form], arrays: Sequence[Node]) -> list[Form]:
     """NumPy writes in the order in which arrays lie in memory, which is to be the order of their axes: an argument may
     lie there backwards, and of several axes any may come first."""
     return [
-        Form(f"np.ascontiguousarray({part.text})")
-        if array.ndim > 1 or (array.ndim and array.op.name != "const")
-        else part
+        part if array.ndim < 1 else Form(f"np.ascontiguousarray({part.text})")
         for part, array in zip(parts, arrays, strict=True)
     ]
 
@@ -200,11 +199,28 @@ def _set_reference(x: Any, v: Any, *arrays: Any, index: Index, once: bool) -> np
 
 
 def _spell_set(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
-    x, v, *arrays = parts
-    nodes = node.inputs[2:]
-    if not node.attrs["once"]:
-        v, *arrays = _in_order([v, *arrays], node.inputs[1:])
-    return Lines((f"{{out}} = np.array({x.text})", spell_assigned(speller, node, v, arrays, nodes)))
+    v, *arrays = _in_order_of_writing(parts, node)
+    put = spell_assigned(speller, node, v, arrays, node.inputs[2:])
+    return Lines((f"{{out}} = np.array({parts[0].text})", put))
+
+
+def _set_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    x, nodes = parts[0].text, node.inputs[2:]
+    v, *arrays = _in_order_of_writing(parts, node)
+    put = put_into(speller, node, v, arrays, nodes) or spell_assigned(speller, node, v, arrays, nodes)
+    return Lines((put,) if to.out == x else (f"np.copyto({{out}}, {x})", put))
+
+
+def _in_order_of_writing(parts: Sequence[Form], node: Node) -> list[Form]:
+    """v and the arrays of the index; where a place may be written more than once, in C order."""
+    nodes = node.inputs[1:]
+    if node.attrs["once"] or (
+        len(nodes) == 2 and nodes[1].ndim < 2
+    ):  # one vector is gone through from its start
+        return list(parts[1:])
+    return _in_order(parts[1:], nodes)
 
 
 def _set_back(
@@ -231,6 +247,8 @@ def _set_tangent(at: int) -> Callable[..., Node]:
 @defop(
     reference=_set_reference,
     numpy=_spell_set,
+    into=_set_into,
+    overwrites=(0,),
     vjp=_set_back,
     jvp={"x0": _set_tangent(0), "x1": _set_tangent(1)},
     rule={"x0": "G elsewhere", "x1": "G at that place"},

@@ -9,12 +9,13 @@ import numpy as np
 
 from graphgrad.core.dim import Size
 from graphgrad.core.errors import DTypeError, ShapeError, UnsupportedError
-from graphgrad.core.form import ATOM, Form, Lines, Speller
+from graphgrad.core.form import ATOM, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import AxisRole, Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.provenance import composite
 from graphgrad.core.spec import Spec, as_dtype, as_shape
 from graphgrad.ops.gather import add_up
+from graphgrad.ops.indexed_source import put_rows
 from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.subscript import ARRAY
 
@@ -70,6 +71,17 @@ def _spell_one_hot(speller: Speller, parts: Sequence[Form], node: Node) -> Lines
     return Lines((zeros, f"np.put_along_axis({{out}}, {x.at(ATOM)}[..., None], 1, axis={ndim - 1})"))
 
 
+def _one_hot_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    put = (
+        f"{{out}}[{parts[0].text}] = 1"
+        if node.ndim == 1
+        else put_rows(speller, node, parts[0], node.inputs[0].shape, Form("1"))
+    )
+    return Lines(("{out}.fill(0)", put))
+
+
 def _one_hot_reference(x: Any, *, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     return np.asarray(np.eye(shape[-1], dtype=dtype)[x])
 
@@ -93,6 +105,7 @@ def _one_hot_roles(x: Spec, *, shape: Any, dtype: Any) -> tuple[tuple[AxisRole, 
     axes=_one_hot_roles,
     reference=_one_hot_reference,
     numpy=_spell_one_hot,
+    into=_one_hot_into,
     vjp=_NO_SLOPE,
     jvp=_NO_SLOPE,
     samples=_one_hot_samples,

@@ -80,7 +80,39 @@ def split_index(index: Any, shape: Shape) -> tuple[Index, tuple[Node, ...]]:
             arrays += own
         else:
             items.append(_normal_item(item, next(sizes)))
-    return tuple(items), tuple(arrays)
+    return _in_step(items, arrays, shape)
+
+
+def _in_step(items: list[Item], arrays: list[Node], shape: Shape) -> tuple[Index, tuple[Node, ...]]:
+    """Vectors that count up a whole axis, beside others as long, say that it goes along with those: ``x[arange(n), i]``
+    takes one element of each row."""
+    if len(arrays) < 2 or any(array.ndim != 1 or array.shape != arrays[0].shape for array in arrays):
+        return tuple(items), tuple(arrays)
+    given, sizes = iter(arrays), iter(shape)
+    kept: list[Node] = []
+    for at, item in enumerate(items):
+        size = 1 if item is None or item is DOTS else next(sizes)
+        if item == ARRAY:
+            array = next(given)
+            if _counts_up(array, size):
+                items[at] = each(0)
+            else:
+                kept.append(array)
+    if not kept:  # the last one stays, for there is nothing else to go along with
+        items[max(at for at, item in enumerate(items) if item == each(0))] = ARRAY
+        kept = [arrays[-1]]
+    return tuple(items), tuple(kept)
+
+
+def _counts_up(array: Node, size: Size) -> bool:
+    """Whether a vector is 0, 1, 2, ... to the end of an axis."""
+    if array.op.name == "arange":
+        return (array.attrs["start"], array.attrs["stop"], array.attrs["step"]) == (0, size, 1)
+    return array.op.name == "const" and array.shape == (size,) and _is_range(array.attrs["value"])
+
+
+def _is_range(value: np.ndarray[Any, Any]) -> bool:
+    return bool((value == np.arange(len(value))).all())
 
 
 def normal_index(index: Any, shape: Shape) -> Index:

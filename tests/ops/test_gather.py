@@ -285,3 +285,28 @@ def test_profile_times_the_adding_up_and_verify_agrees():
     assert any("np.add.at" in item.code for item in model.profile(**arrays).statements)
     small = {"table": arrays["table"][:7], "tokens": arrays["tokens"][:20] % 7}
     assert max(model.verify(**small).values()) < 1e-3
+
+
+@pytest.mark.parametrize("rows", [None, np.arange(3), [0, 1, 2], [0, 2, 1], [2, 0, 0]])
+def test_counting_up_a_whole_axis_takes_one_of_each_row_and_its_gradient_needs_no_sum(rows):
+    """``x[arange(n), label]``, however the numbers are made; with numbers in another order it is another index."""
+    n = "n" if rows is None else 3
+    x, label = gg.input("x", (n, 4)), gg.input("label", (n,), "int64")
+    taken = x[gg.arange(x.shape[0]) if rows is None else rows, label]
+    model = gg.compile(gg.sum(taken * taken), inputs=[x, label], wrt=[x])
+    values, own = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32), np.array([3, 0, -2])
+    _, grads = model(values, own)
+    places = np.arange(3) if rows is None else np.array(rows)
+    wanted = np.zeros_like(values)
+    np.add.at(wanted, (places, own), 2 * values[places, own])
+    gg.testing.assert_same(grads["x"], wanted)
+    counted = places.tolist() == [0, 1, 2]
+    assert ("np.add.at" not in model.source) == counted
+    assert (taken.op.name, taken.attrs["index"][0] == "array") == ("gather", not counted)
+
+
+def test_the_diagonal_by_two_vectors_that_count_up():
+    x = gg.input("x", (3, 3))
+    model = gg.compile(x[[0, 1, 2], [0, 1, 2]], inputs=[x])
+    values = np.arange(9, dtype=np.float32).reshape(3, 3)
+    gg.testing.assert_same(model(values), np.diag(values).copy())

@@ -44,8 +44,12 @@ RULES = (
     rule("softplus_log1p", lambda x: log1p(exp(x)), lambda x: logaddexp(x, 0), safety="widening"),
     rule("log_add_exp", lambda x, y: log(exp(x) + exp(y)), lambda x, y: logaddexp(x, y), safety="widening"),
     rule("log_sigmoid", lambda x: log(sigmoid(x)), lambda x: -logaddexp(-x, 0), safety="widening"),
-    rule("log_one_minus_sigmoid", lambda x: log(1 - sigmoid(x)), lambda x: -logaddexp(x, 0), safety="widening"),
-    rule("log1p_of_minus_sigmoid", lambda x: log1p(-sigmoid(x)), lambda x: -logaddexp(x, 0), safety="widening"),
+    rule(
+        "log_one_minus_sigmoid", lambda x: log(1 - sigmoid(x)), lambda x: -logaddexp(x, 0), safety="widening"
+    ),
+    rule(
+        "log1p_of_minus_sigmoid", lambda x: log1p(-sigmoid(x)), lambda x: -logaddexp(x, 0), safety="widening"
+    ),
     rule("log_one_plus", lambda x: log(1 + x), lambda x: log1p(x), safety="widening"),
     rule("log_one_minus", lambda x: log(1 - x), lambda x: log1p(-x), safety="widening"),
     rule("log_square", lambda x: log(square(x)), lambda x: log(abs(x)) * 2, safety="widening"),
