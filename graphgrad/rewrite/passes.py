@@ -12,6 +12,7 @@ from graphgrad.rewrite.lineage import Decline, Lineage
 from graphgrad.rewrite.rule import Rule
 from graphgrad.rewrite.rules import (
     casts,
+    chains,
     choices,
     contract,
     functions,
@@ -41,7 +42,7 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ),
     ("powers", powers.RULES),
     ("shapes", (*shapes.RULES, *reductions.RULES)),
-    ("products", contract.RULES),
+    ("products", (*contract.RULES, *chains.RULES)),
     ("share", canonical.RULES),
 )
 """Run in this order, again and again until no rule fires."""
