@@ -90,8 +90,9 @@ def index(x: Operand, index: Any) -> Node:
     normal, arrays = split_index(index, node.shape)
     if arrays:
         return apply("gather", node, *arrays, index=normal)
-    same = all(item == slice(None, None, 1) for item in normal)
-    return node if same else apply("index", node, index=normal)
+    if all(item is None or item == slice(None, None, 1) for item in normal):
+        return expand_dims(node, [axis for axis, item in enumerate(normal) if item is None])
+    return apply("index", node, index=normal)
 
 
 # ---- place: the adjoint of index ------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphgrad.core.dim import Size
+from graphgrad.core.dim import add as plus
 from graphgrad.core.errors import ArgumentError, ShapeError
 from graphgrad.core.node import Node
 from graphgrad.core.op import REDUCED, AxisRole, Fault, Sample, apply, defop
@@ -227,7 +228,7 @@ def sum(
     lazy=True,
     noun="average",
     operands=("x",),
-    cost=lambda inputs, result: inputs[0].size,
+    cost=lambda inputs, result: plus(inputs[0].size, result.size),
 )
 def mean(
     x: Operand,

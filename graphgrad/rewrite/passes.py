@@ -13,12 +13,15 @@ from graphgrad.rewrite.lineage import Decline, Lineage
 from graphgrad.rewrite.rule import Rule
 from graphgrad.rewrite.rules import (
     casts,
+    chains,
     choices,
+    contract,
     functions,
     neutral,
     positive,
     powers,
     reductions,
+    scalars,
     shapes,
     signs,
 )
@@ -29,10 +32,19 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("fold", fold.RULES),
     (
         "simplify",
-        (*neutral.RULES, *signs.RULES, *choices.RULES, *casts.RULES, *functions.RULES, *positive.RULES),
+        (
+            *neutral.RULES,
+            *signs.RULES,
+            *scalars.RULES,
+            *choices.RULES,
+            *casts.RULES,
+            *functions.RULES,
+            *positive.RULES,
+        ),
     ),
     ("powers", powers.RULES),
     ("shapes", (*shapes.RULES, *reductions.RULES)),
+    ("products", (*contract.RULES, *chains.RULES)),
     ("share", canonical.RULES),
 )
 """Run in this order, again and again until no rule fires."""
@@ -56,7 +68,7 @@ def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
     >>> x = gg.input("x", (3,))
     >>> stages = rewrite(Graph((x,), (gg.exp(x * 1) * (2 + gg.const(1.0, "float32")),)), "default")
     >>> [name for name, _ in stages]
-    ['prune', 'fold', 'simplify', 'powers', 'shapes', 'share']
+    ['prune', 'fold', 'simplify', 'powers', 'shapes', 'products', 'share']
     >>> [node.op.name for node in stages[-1][1].nodes]
     ['input', 'exp', 'const', 'multiply']
     """

@@ -46,6 +46,13 @@ MOVES = {
     "swapped": lambda x, y: (x + y) * (y + x),
     "tanh": lambda x, y: gg.tanh(x),
     "product": lambda x, y: gg.tanh(x) @ y.T,
+    "outer": lambda x, y: (x[:, :, None] * gg.tanh(y)[:, None, :]).sum(0) / 3,
+    "outer transposed": lambda x, y: (gg.tanh(y)[:, None, :] * x.T[None]).mean(2),
+    "rows": lambda x, y: x * (gg.tanh(x) * y[0]).sum(1, keepdims=True),
+    "product transposed": lambda x, y: (gg.tanh(x).T @ y).T,
+    "chain": lambda x, y: gg.tanh(x @ (y @ y[0]))[:, None] * x,
+    "mask product": lambda x, y: gg.cast(x > y + 0.1, x.dtype) * y,
+    "scaled over": lambda x, y: 0.5 * (x * 3) / 4,
     "constant": lambda x, y: x * (gg.const(np.ones((3, 3), x.dtype)) + 1),
     "largest": lambda x, y: x - gg.max(x.T, axis=0)[:, None],
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from graphgrad.core.node import Node
 from graphgrad.core.spec import broadcast
-from graphgrad.rewrite.pattern import broadcast_to, where
+from graphgrad.ops.compare import where as choose
+from graphgrad.rewrite.pattern import broadcast_to, cast, where
 from graphgrad.rewrite.rule import Declined, Example, rule
 
 _ONE: tuple[Example, ...] = (
@@ -35,7 +36,22 @@ def _makes_larger(lost: Node, *kept: Node) -> Declined | None:
     return None
 
 
+def _no_mask(c: Node) -> Declined | None:
+    return None if c.dtype.kind == "b" else Declined("it is cast from numbers, not from a mask")
+
+
 RULES = (
+    rule(
+        "mask_times",
+        lambda c, x, d: cast(c, d) * x,
+        lambda c, x: choose(c, x, 0),
+        safety="widening",
+        when=_no_mask,
+        after="where(c, x, 0)",
+        examples=[{**one, "d": "float32", "dtype": "float32"} for one in _ONE if one["x"] != ()]
+        + [{"c": ("bool", ("n", 2)), "x": ("n", 2), "d": "float64", "dtype": "float64"}],
+        declined=[{"c": (3,), "x": (3,), "d": "float64", "dtype": "float64"}],
+    ),
     rule(
         "where_same",
         lambda c, x: where(c, x, x),

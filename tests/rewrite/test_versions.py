@@ -1,0 +1,78 @@
+"""One network written in six ways: the optimiser makes one graph of them."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphgrad as gg
+from graphgrad.core.node import attrs_key
+from graphgrad.core.traverse import toposort
+
+PATH = Path(__file__).parent.parent.parent / "examples" / "lesson8_versions.py"
+SPEC = importlib.util.spec_from_file_location("lesson8_versions", PATH)
+versions = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(versions)
+
+
+def structure(graph):
+    """Every node as its op, its attributes and the numbers of its inputs, and the numbers of the outputs."""
+    order = list(toposort(graph.outputs))
+    number = {node: at for at, node in enumerate(order)}
+    nodes = []
+    for node in order:
+        attrs = {key: value for key, value in node.attrs.items() if key != "identity"}
+        nodes.append((node.op.name, attrs_key(attrs), *(number[part] for part in node.inputs)))
+    return nodes, [number[node] for node in graph.outputs]
+
+
+def compiled(build, **options):
+    loss, grads = build()
+    return gg.compile([loss, *grads.values()], **options)
+
+
+@pytest.mark.parametrize("build", versions.VERSIONS[:5], ids=lambda build: build.__name__)
+def test_all_versions_become_one_graph(build):
+    assert structure(compiled(build).graph) == structure(compiled(versions.version_2).graph)
+
+
+def untransposed(nodes):
+    return sorted(op for op, *_ in nodes if op != "transpose")
+
+
+@pytest.mark.skipif(not hasattr(gg.nn, "Module"), reason="needs gg.nn.Module")
+def test_modules_become_that_graph_but_for_their_weights_layout():
+    found, _ = structure(compiled(versions.version_6).graph)
+    wanted, _ = structure(compiled(versions.version_2).graph)
+    assert untransposed(found) == untransposed(wanted)
+
+
+def test_the_structure_tells_other_graphs_apart():
+    one = structure(compiled(versions.version_2).graph)
+    assert one != structure(compiled(versions.version_2, level="plain").graph)
+    assert one != structure(compiled(versions.version_1, level="plain").graph)
+
+
+@pytest.mark.parametrize("build", versions.VERSIONS[:5], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("level", ["plain", "default"])
+@pytest.mark.parametrize("batch", [1, 2, 30])
+def test_all_versions_compute_the_same(build, level, batch):
+    rng = np.random.default_rng(0)
+    shapes = {"x": (batch, 784), "y": (batch,), "w1": (784, 50), "b1": (50,), "w2": (50, 1), "b2": (1,)}
+    values = {name: rng.normal(size=shape).astype("float32") for name, shape in shapes.items()}
+    wide = {name: value.astype("float64") for name, value in values.items()}
+    found = compiled(build, level=level)(**values)
+    hidden = wide["x"] @ wide["w1"] + wide["b1"]
+    out = np.maximum(hidden, 0) @ wide["w2"] + wide["b2"]
+    d_out = (2 * (out[:, 0] - wide["y"]) / batch)[:, None]
+    d_hidden = (hidden > 0) * (d_out @ wide["w2"].T)
+    expected = [
+        np.mean((out[:, 0] - wide["y"]) ** 2),
+        wide["x"].T @ d_hidden,
+        d_hidden.sum(0),
+        np.maximum(hidden, 0).T @ d_out,
+        d_out.sum(0),
+    ]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4 * np.max(np.abs(other)))
