@@ -10,6 +10,7 @@ from graphgrad.core.errors import (
     ArgumentError,
     DTypeError,
     GraphgradError,
+    GraphgradWarning,
     InvalidNameError,
     InvalidValueError,
     NodeUseError,
@@ -191,8 +192,9 @@ _bind("finish", _finish)
 __version__ = "0.1.0"
 
 __all__ = [
-    "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "InvalidNameError", "InvalidValueError", "Node",
-    "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec", "UnsupportedError", "VerificationError",
+    "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "GraphgradWarning", "InvalidNameError",
+    "InvalidValueError", "Node", "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec",
+    "UnsupportedError", "VerificationError",
     "abs", "absolute", "acos", "acosh", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin",
     "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "around", "array_split",
     "asin", "asinh", "at", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average",

@@ -15,6 +15,7 @@ from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
 from graphgrad.define import check_options, define
 from graphgrad.emit.module import emit
+from graphgrad.lint import lint
 from graphgrad.plan.plan import plan_memory
 from graphgrad.plan.schedule import schedule
 from graphgrad.rewrite.passes import rewrite, stabilize
@@ -65,6 +66,11 @@ def compile(
     GraphgradError
         If something asked for cannot be; the message says what, and at which line.
 
+    Warns
+    -----
+    GraphgradWarning
+        If the model is legal but does what is hardly meant, such as computing in float64 what is float32.
+
     >>> x = gg.input("x", ("n",))
     >>> model = gg.compile(gg.sum(x**2), wrt=x)
     >>> model(np.ones(3, np.float32))
@@ -75,6 +81,7 @@ def compile(
         defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
         stable = stabilize(defined, level, interface.wrt or ())
         joint = differentiate(stable, interface, allow_unused)
+        lint(defined, joint, interface)
         stages = (
             ("define", defined),
             *([] if stable is defined else [("stabilize", stable)]),

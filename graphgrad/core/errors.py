@@ -12,7 +12,8 @@
     |-- VerificationError    (AssertionError)        a graph, a gradient or a module that fails its own check
     `-- RenderError          (RuntimeError)          no engine to draw with
 
-A message says what failed, the specs it saw, the user's own line, the layer, and one suggestion.
+A message says what failed, the specs it saw, the user's own line, the layer, and one suggestion. What is legal but
+hardly meant is a `GraphgradWarning` (UserWarning), told in the same way.
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphgrad.core.provenance import Site, current_site
+
+
+def message(what: str, saw: Iterable[str], site: Site | None, hint: str | None) -> str:
+    """The text of an error or a warning."""
+    lines = [what, *(f"  {line}" for line in saw)]
+    if site is not None:
+        lines.append(f"  at {site.describe()}")
+    if hint:
+        lines.append(f"  try: {hint}")
+    return "\n".join(lines)
 
 
 class GraphgradError(Exception):
@@ -44,15 +55,7 @@ class GraphgradError(Exception):
         self.saw = tuple(saw)
         self.hint = hint
         self.site = site or current_site()
-        super().__init__(self._message())
-
-    def _message(self) -> str:
-        lines = [self.what, *(f"  {line}" for line in self.saw)]
-        if self.site is not None:
-            lines.append(f"  at {self.site.describe()}")
-        if self.hint:
-            lines.append(f"  try: {self.hint}")
-        return "\n".join(lines)
+        super().__init__(message(what, self.saw, self.site, hint))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.saw, self.hint, self.site))
@@ -102,3 +105,7 @@ class VerificationError(GraphgradError, AssertionError):
 
 class RenderError(GraphgradError, RuntimeError):
     """No engine to render a picture with, or the engine failed."""
+
+
+class GraphgradWarning(UserWarning):
+    """A model that can be compiled, but does what is hardly meant; see docs/reference/warnings.md."""

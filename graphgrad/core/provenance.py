@@ -53,6 +53,10 @@ class Site:
             self._text = _printable(_segment(self.file, self.line, self._columns))
         return self._text
 
+    def is_same(self, other: Site) -> bool:
+        """Whether it is the same expression: what one call of graphgrad's made."""
+        return (self.file, self.line, self._columns) == (other.file, other.line, other._columns)
+
     @property
     def place(self) -> str:
         """``lesson8.py:9``: the file without its folder, and the line."""
