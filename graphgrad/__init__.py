@@ -154,11 +154,12 @@ permute_dims = transpose
 
 if _typing.TYPE_CHECKING:
     from graphgrad import init, linalg, nn, special, testing
+    from graphgrad.ledger import explain
     from graphgrad.pipeline import compile
 
 _later = {
     name: _lazy_import(f"graphgrad.{name}")
-    for name in ("pipeline", "init", "linalg", "nn", "special", "testing")
+    for name in ("pipeline", "ledger", "init", "linalg", "nn", "special", "testing")
 }
 
 
@@ -166,6 +167,8 @@ def __getattr__(name: str) -> _typing.Any:
     """What is not needed to write a model down loads when it is first asked for: the compiler, and these modules."""
     if name == "compile":
         found = _later["pipeline"].compile
+    elif name == "explain":
+        found = _later["ledger"].explain
     elif name in _later:
         found = _importlib.import_module(f"graphgrad.{name}")
     else:
@@ -198,7 +201,7 @@ __all__ = [
     "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile",
     "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod",
     "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod", "draw", "dsplit", "dstack",
-    "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power",
+    "equal", "exp", "exp2", "expand_dims", "explain", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power",
     "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "grad", "greater", "greater_equal",
     "heaviside", "hsplit", "hstack", "hypot", "identity", "init", "input", "invert", "isfinite", "isinf", "isnan",
     "isneginf", "isposinf", "jvp", "ldexp", "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p",

@@ -214,7 +214,9 @@ def _restore(
         )
     if original is None:
         return Graph(inputs, outputs, noted[0])
-    replaced, made_for, absorbed = ({next(nodes): next(nodes) for _ in range(length)} for length in lengths[2:])
+    replaced, made_for, absorbed = (
+        {next(nodes): next(nodes) for _ in range(length)} for length in lengths[2:]
+    )
     firings = tuple(Firing(*rule, next(nodes), next(nodes), next(nodes)) for rule in rules)
     return Graph(
         inputs, outputs, noted[0], Rewriting(original, replaced, made_for, absorbed, noted[1], firings)

@@ -57,7 +57,7 @@ def visit_once(
     What they make is looked at by none of them, so it ends. The nodes in `keep`, and what they need, stay the nodes
     they are, and get no reader that they did not have.
     """
-    run = _Pass(graph, _by_root(_applicable(graph, rules)), Lineage(graph), keep)
+    run = _Pass(graph, _by_root(rules), Lineage(graph), keep)
     outputs = run.outputs()
     found = tuple(run.changes.declines.values())
     return (run.lineage.advance(outputs, run.changes) if run.changes.firings else graph), found
@@ -242,13 +242,19 @@ class _Pass:
             return None
         own = [node, *found.inner]
         given = [part for one in own for part in one.inputs if part not in own]
-        kept = next((one for one in (*own, *toposort([found.replacement], stop=given)) if one in self._keep), None)
+        kept = next(
+            (one for one in (*own, *toposort([found.replacement], stop=given)) if one in self._keep), None
+        )
         return None if kept is None else Declined(f"gradients are asked by {self._graph.describe(kept)}")
 
     def _error(self, rule: Rule, problem: str, node: Node, found: Found, written: Node) -> VerificationError:
         return VerificationError(
             f"the rule {rule.name} {problem}",
-            saw=[node.describe(), found.replacement.describe(), place(written, self.lineage.given, self.lineage.made_before)],
+            saw=[
+                node.describe(),
+                found.replacement.describe(),
+                place(written, self.lineage.given, self.lineage.made_before),
+            ],
         )
 
     def _added(self, replacement: Node, gone: Sequence[Node]) -> list[Node]:

@@ -158,7 +158,9 @@ def is_better(written, rewritten, truth, safety):
         if safety == "range":
             return nearer | ~np.isfinite(written)
         inside = np.abs(truth) <= np.finfo(written.dtype).max
-        right = close(truth.astype(written.dtype), rewritten, 0) | (np.abs(rewritten - truth) <= 1e-5 * np.abs(truth))
+        right = close(truth.astype(written.dtype), rewritten, 0) | (
+            np.abs(rewritten - truth) <= 1e-5 * np.abs(truth)
+        )
     unknown = ~np.isnan(rewritten) | np.isnan(truth)
     return np.where(np.isfinite(written), nearer, np.where(inside, right, unknown))
 

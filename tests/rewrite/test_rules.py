@@ -43,7 +43,9 @@ def check_values(rule, before, after):
     rng = np.random.default_rng(0)
     # huge numbers of both signs tell in which order they are added, which a rule for sums may change
     reorders = rule.safety == "rounding" and "power" not in rule.name and rule.name != "reciprocal"
-    tame = {"rounding": reorders, "range": False}.get(rule.safety, "mean" in rule.name or rule.name == "covariance")
+    tame = {"rounding": reorders, "range": False}.get(
+        rule.safety, "mean" in rule.name or rule.name == "variance"
+    )
     for values in assignments(before.inputs, rng, tame):
         if rule.safety == "range":
             values = {leaf: np.abs(np.where(np.isfinite(array), array, 1)) for leaf, array in values.items()}
@@ -67,7 +69,9 @@ def sizes_on_the_way(rule, graph, values, tame):
     with np.errstate(all="ignore"):
         known = interpret_all(graph.outputs, values)
     sizes = [np.nan_to_num(np.abs(wide(np.asarray(value))), posinf=0) for value in known.values()]
-    shape = known[graph.outputs[0]].shape  # what is reduced on the way has another shape, and counts by its sum
+    shape = known[
+        graph.outputs[0]
+    ].shape  # what is reduced on the way has another shape, and counts by its sum
     fitting = [size for size in sizes if can_broadcast(size.shape, shape)]
     return np.maximum.reduce(np.broadcast_arrays(*fitting))
 
