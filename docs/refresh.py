@@ -92,7 +92,9 @@ def told():
         with contextlib.redirect_stdout(printed):
             runpy.run_path(str(script))
     outputs = iter(printed.getvalue().split("\0\0"))
-    return re.sub(r"(```text\n).*?(```\n)", lambda match: match[1] + next(outputs) + match[2], text, flags=re.DOTALL)
+    return re.sub(
+        r"(```text\n).*?(```\n)", lambda match: match[1] + next(outputs) + match[2], text, flags=re.DOTALL
+    )
 
 
 def main():

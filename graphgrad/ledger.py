@@ -60,7 +60,11 @@ class Ledger:
         if self.declined:
             rows += ["", "did not fire:", *(f"  * {one}" for one in self.declined)]
         peak = bytes_text(self.compiled.memory().peak)
-        rows += ["", f"as emitted, with planned memory: peak {peak}", *_indented(_statements(self.compiled.emitted))]
+        rows += [
+            "",
+            f"as emitted, with planned memory: peak {peak}",
+            *_indented(_statements(self.compiled.emitted)),
+        ]
         return "\n".join(rows)
 
     __repr__ = __str__

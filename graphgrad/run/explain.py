@@ -16,7 +16,6 @@ from graphgrad.emit.source import Source
 from graphgrad.plan.memory import bytes_text, nbytes
 from graphgrad.plan.plan import Plan
 
-
 _INTO = re.compile(r"\bout=([\w.]+)")
 
 

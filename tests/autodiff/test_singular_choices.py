@@ -72,7 +72,9 @@ def test_the_norm_at_zero_has_the_gradient_zero(level):
 def test_the_power_zero_has_the_gradient_zero_everywhere(level, exponent):
     x, n = gg.input("x", (5,), "float64"), gg.input("n", (), "float64")
     array = np.array([0.0, -0.0, 2.0, -3.0, 1e300])
-    model = gg.compile(gg.sum(x ** (n if exponent == "leaf" else exponent)), inputs=[x, n], wrt=x, level=level)
+    model = gg.compile(
+        gg.sum(x ** (n if exponent == "leaf" else exponent)), inputs=[x, n], wrt=x, level=level
+    )
     with np.errstate(all="ignore"):
         value, grads = model(array, 0.0)
     assert value == 5
@@ -99,7 +101,9 @@ def test_the_root_of_a_square_at_zero(level, spelling):
 def test_a_row_that_is_not_chosen_spoils_nothing(level, keepdims, reduce):
     x = gg.input("x", (2, 2), "float64")
     is_chosen = gg.min(x, axis=1, keepdims=keepdims) > 0
-    model = gg.compile(gg.where(is_chosen, reduce(gg.sqrt(x), axis=1, keepdims=keepdims), 0), wrt=x, level=level)
+    model = gg.compile(
+        gg.where(is_chosen, reduce(gg.sqrt(x), axis=1, keepdims=keepdims), 0), wrt=x, level=level
+    )
     cotangent = np.ones((2, 1) if keepdims else (2,))
     with np.errstate(all="ignore"):
         _, grads = model(np.array([[4.0, 0.25], [0.0, -1.0]]), cotangent=cotangent)
