@@ -67,8 +67,8 @@ def rewrites():
     lines += [
         "",
         "The rules of *stabilize* fire once, on the model as it was written and before it is differentiated, whatever",
-        "they cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients are",
-        "asked for, and what these need, stay as they are.",
+        "they cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients",
+        "are asked for, and what these need, stay as they are.",
     ]
     for name, rules in (("stabilize", once), *PASSES):
         lines += ["", f"## {name}", "", "| rule | before | after | class |", "|---|---|---|---|"]
