@@ -1,11 +1,15 @@
-"""Make again what the documentation shows: lesson 8's picture and emitted module, the list of rewriting rules, and the
-reference of functions from their docstrings.
+"""Make again what the documentation shows: lesson 8's picture and emitted module, the list of rewriting rules, what the
+compiler says that it did, and the reference of functions from their docstrings.
 
 python docs/refresh.py          (make golden does it, too)
 """
 
+import contextlib
+import io
 import re
+import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -18,6 +22,7 @@ from graphgrad.rewrite.passes import PASSES, SAFE, STABLE  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "lesson8.svg"
 REWRITES = ROOT / "docs" / "reference" / "rewrites.md"
+LEDGER = ROOT / "docs" / "how-to" / "see-what-the-compiler-did.md"
 BLOCK = re.compile(r"(?<=<!-- made by docs/refresh.py -->\n```python\n).*?(?=```\n)", re.DOTALL)
 
 
@@ -61,9 +66,9 @@ def rewrites():
     once = tuple(one for one in STABLE if one not in repeated)
     lines += [
         "",
-        "The rules of *stabilize* fire once, on the model as it was written and before it is differentiated, whatever they",
-        "cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients are asked",
-        "for, and what these need, stay as they are.",
+        "The rules of *stabilize* fire once, on the model as it was written and before it is differentiated, whatever",
+        "they cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients",
+        "are asked for, and what these need, stay as they are.",
     ]
     for name, rules in (("stabilize", once), *PASSES):
         lines += ["", f"## {name}", "", "| rule | before | after | class |", "|---|---|---|---|"]
@@ -76,12 +81,29 @@ def code(text):
     return text if re.search(r"[a-z] [a-z]", text) else f"`{text}`"
 
 
+def told():
+    """The how-to page with what its blocks print, one after the other, run as one file."""
+    text = LEDGER.read_text(encoding="utf-8")
+    parts = re.findall(r"```python\n(.*?)```\n", text, re.DOTALL)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "model.py"
+        script.write_text("print('\\0', end='\\0');".join(parts), encoding="utf-8")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            runpy.run_path(str(script))
+    outputs = iter(printed.getvalue().split("\0\0"))
+    return re.sub(
+        r"(```text\n).*?(```\n)", lambda match: match[1] + next(outputs) + match[2], text, flags=re.DOTALL
+    )
+
+
 def main():
     ops_page.write()
     loss, parameters = lesson8()
     PICTURE.parent.mkdir(exist_ok=True)
     gg.draw(loss, wrt=parameters, title="lesson 8").render(PICTURE)
     REWRITES.write_text(rewrites(), encoding="utf-8")
+    LEDGER.write_text(told(), encoding="utf-8")
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     blocks = iter(emitted())

@@ -157,11 +157,12 @@ permute_dims = transpose
 
 if _typing.TYPE_CHECKING:
     from graphgrad import init, linalg, nn, special, testing
+    from graphgrad.ledger import explain
     from graphgrad.pipeline import compile
 
 _later = {
     name: _lazy_import(f"graphgrad.{name}")
-    for name in ("pipeline", "init", "linalg", "nn", "special", "testing")
+    for name in ("pipeline", "ledger", "init", "linalg", "nn", "special", "testing")
 }
 
 
@@ -169,6 +170,8 @@ def __getattr__(name: str) -> _typing.Any:
     """What is not needed to write a model down loads when it is first asked for: the compiler, and these modules."""
     if name == "compile":
         found = _later["pipeline"].compile
+    elif name == "explain":
+        found = _later["ledger"].explain
     elif name in _later:
         found = _importlib.import_module(f"graphgrad.{name}")
     else:
@@ -194,27 +197,27 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError", "DTypeError", "Dim", "Graph", "GraphgradError", "GraphgradWarning", "InvalidNameError",
     "InvalidValueError", "Node", "NodeUseError", "NonFiniteError", "RenderError", "ShapeError", "Spec",
-    "UnsupportedError", "VerificationError",
-    "abs", "absolute", "acos", "acosh", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin",
-    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "around", "array_split",
-    "asin", "asinh", "at", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average",
-    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile",
-    "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cumprod",
-    "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod", "dot", "draw", "dsplit", "dstack",
-    "einsum", "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "fix", "flip", "fliplr", "flipud",
-    "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "grad", "greater",
-    "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "identity", "init", "inner", "input", "invert",
-    "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "kron", "ldexp", "left_shift", "less", "less_equal",
-    "linalg", "linspace", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logcumsumexp", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean",
-    "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "named", "nan_to_num", "nanmax", "nanmean",
-    "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "negative", "nn", "not_equal", "one_hot", "ones", "ones_like",
-    "outer", "pad", "param", "partition", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp",
-    "put_along_axis", "quantile", "rad2deg", "radians", "ravel", "reciprocal", "remainder", "repeat", "reshape",
-    "right_shift", "rint", "rng", "roll", "rollaxis", "rot90", "round", "run_time_size", "scope", "searchsorted",
-    "segment_sum", "select", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "special", "split", "sqrt",
-    "square", "squeeze", "stack", "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take",
-    "take_along_axis", "tan", "tanh", "tensordot", "testing", "tile", "topk", "trace", "transpose", "tril", "triu",
-    "true_divide", "trunc", "unstack", "var", "vdot", "vecdot", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "UnsupportedError", "VerificationError", "abs", "absolute", "acos", "acosh", "add", "all", "amax", "amin", "any",
+    "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "argpartition", "argsort", "around", "array_split", "asin", "asinh", "at", "atan", "atan2", "atanh", "atleast_1d",
+    "atleast_2d", "atleast_3d", "average", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil",
+    "clip", "column_stack", "compile", "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh",
+    "count_nonzero", "cov", "cumprod", "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod",
+    "dot", "draw", "dsplit", "dstack", "einsum", "equal", "exp", "exp2", "expand_dims", "explain", "expm1", "eye",
+    "fabs", "fix", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "full",
+    "full_like", "grad", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "identity", "init",
+    "inner", "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "kron", "ldexp",
+    "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p", "log2", "log10", "logaddexp",
+    "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis",
+    "multiply", "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
+    "negative", "nn", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "param", "partition", "percentile",
+    "permute_dims", "positive", "pow", "power", "prod", "ptp", "put_along_axis", "quantile", "rad2deg", "radians",
+    "ravel", "reciprocal", "remainder", "repeat", "reshape", "right_shift", "rint", "rng", "roll", "rollaxis",
+    "rot90", "round", "run_time_size", "scope", "searchsorted", "segment_sum", "select", "sigmoid", "sign", "signbit",
+    "sin", "sinc", "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "state", "std",
+    "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "testing",
+    "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vecdot",
+    "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -14,8 +14,11 @@ from graphgrad.core.node import Node
 from graphgrad.core.spec import broadcast
 from graphgrad.core.traverse import toposort
 from graphgrad.ops.compare import where
+from graphgrad.ops.movement import broadcast_to, expand_dims
 
 CHOICE = "where"
+_SAME_ELEMENTS = frozenset({"reshape", "transpose", "expand_dims", "squeeze", "flip"})
+"""Ops of one input that only move its elements, so that their VJP moves a condition back."""
 Condition: TypeAlias = tuple[Node, bool]
 """A boolean node, and whether it is true where the branch is taken."""
 
@@ -49,7 +52,7 @@ class Guards:
         if not self.risky:
             return
         part = node.inputs[index]
-        through = self.taken.get(node) if node.op.elementwise else None
+        through = _moved(node, self.taken.get(node))
         if node.op.name == CHOICE:
             through = _both((node.inputs[0], index == 1), through)
         if through is not None and broadcast([through[0].shape, part.shape]) != part.shape:
@@ -71,6 +74,21 @@ class Guards:
         watched = [part for part in own if part in self.risky]
         made = toposort([term], stop={g, *own})
         return term in watched or any(part in watched for new in made for part in new.inputs)
+
+
+def _moved(node: Node, condition: Condition | None) -> Condition | None:
+    """A condition on a node's elements, on those of its input that they are made of; None is everywhere."""
+    if condition is None or node.op.elementwise:
+        return condition
+    which, wanted = condition
+    if node.op.name in _SAME_ELEMENTS:
+        turned = node.op.pull_back(0, broadcast_to(which, node.shape), node)
+        return None if turned is None else (turned, wanted)
+    if node.op.name in ("sum", "mean"):
+        full = broadcast_to(which, node.shape)
+        axes = node.attrs["axes"]
+        return (full if node.attrs["keepdims"] or not axes else expand_dims(full, axes)), wanted
+    return None
 
 
 def _true_where(condition: Condition) -> Node:

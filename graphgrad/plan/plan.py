@@ -79,7 +79,7 @@ def _plan(schedule: Schedule, routine: Routine) -> PlannedRoutine:
     if anew is not None:
         returned = [*routine.results, *residuals]
         given = [node for node, copy in zip(routine.results, copied, strict=True) if not copy]
-        placement = place(statements, returned, [*given, *map(base, residuals)], anew)
+        placement = place(statements, returned, [*given, *residuals, *map(base, residuals)], anew)
         check_placement(statements, returned, placement)
     return PlannedRoutine(routine, statements, inside, copied, placement)
 

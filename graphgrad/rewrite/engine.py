@@ -57,7 +57,7 @@ def visit_once(
     What they make is looked at by none of them, so it ends. The nodes in `keep`, and what they need, stay the nodes
     they are, and get no reader that they did not have.
     """
-    run = _Pass(graph, _by_root(_applicable(graph, rules)), Lineage(graph), keep)
+    run = _Pass(graph, _by_root(rules), Lineage(graph), keep)
     outputs = run.outputs()
     found = tuple(run.changes.declines.values())
     return (run.lineage.advance(outputs, run.changes) if run.changes.firings else graph), found

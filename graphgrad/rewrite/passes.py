@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphgrad.core.graph import Graph
+from graphgrad.core.node import Node
 from graphgrad.core.rewriting import Safety
 from graphgrad.rewrite import canonical, fold, prune
 from graphgrad.rewrite.engine import declines, visit, visit_once
-from graphgrad.core.node import Node
 from graphgrad.rewrite.lineage import Decline, Lineage
 from graphgrad.rewrite.rule import Rule
 from graphgrad.rewrite.rules import (

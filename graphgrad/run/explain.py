@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +11,12 @@ import numpy as np
 from graphgrad.core.dim import Size, add
 from graphgrad.core.errors import ArgumentError
 from graphgrad.core.graph import Graph, Origin
+from graphgrad.core.node import Node
 from graphgrad.emit.source import Source
 from graphgrad.plan.memory import bytes_text, nbytes
 from graphgrad.plan.plan import Plan
+
+_INTO = re.compile(r"\bout=([\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,12 @@ class Explanation:
     result: str = ""
     """The spec of what it assigns."""
     bytes: Size = 0
-    """What it allocates."""
+    """What it allocates: nothing for what it writes into an array that is there."""
+    into: str = ""
+    """The buffer of the workspace that it writes into, or the variable whose array it writes over."""
     flops: Size = 0
+    rules: tuple[str, ...] = ()
+    """The rules that shaped it: name, class, what became of what, and the user's line."""
 
     def __str__(self) -> str:
         rows = [f"line {self.line}:  {self.code}"]
@@ -40,8 +49,10 @@ class Explanation:
         if self.term:
             rows.append(f"  chain rule  {self.term}")
         if self.result:
-            rows.append(f"  result      {self.result}, allocates {bytes_text(self.bytes)}")
+            into = f" in {self.into}" if self.into else ""
+            rows.append(f"  result      {self.result}{into}, allocates {bytes_text(self.bytes)}")
             rows.append(f"  work        {self.flops} flops")
+        rows += [f"  rule        {one}" for one in self.rules]
         return "\n".join(rows)
 
 
@@ -62,10 +73,12 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
     if origin is None:
         return Explanation(line, code)
     node = origin.nodes[-1]
+    into = _INTO.findall(origin.code)
     allocates: Size = 0
     flops: Size = 0
     for part in origin.nodes:
-        allocates = add(allocates, nbytes(part))
+        if part is not node or not into:
+            allocates = add(allocates, nbytes(part))
         flops = add(flops, part.op.cost(tuple(item.spec for item in part.inputs), part.specs[0]))
     graph = plan.schedule.graph
     entries = graph.origins.get(node, ())
@@ -78,8 +91,25 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
         "; ".join(_term(graph, entry) for entry in entries),
         str(node.spec),
         allocates,
+        into[-1] if into else "",
         flops,
+        _rules(graph, origin.nodes),
     )
+
+
+def _rules(graph: Graph, nodes: Sequence[Node]) -> tuple[str, ...]:
+    """The firings that made these nodes, or did what was written into one of them."""
+    done = graph.rewriting
+    if done is None:
+        return ()
+    shown = [
+        done.describe(one)
+        for one in done.firings
+        if one.replacement in nodes
+        or any(node in done.made_for and done.made_for[node] is one.written for node in nodes)
+        or graph.home(one.written) in nodes
+    ]
+    return tuple(dict.fromkeys(shown))
 
 
 def _term(graph: Graph, origin: Origin) -> str:
