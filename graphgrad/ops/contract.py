@@ -79,7 +79,11 @@ def _by_right(g: Node, z: Node, x: Node, y: Node) -> Node:
 def _product_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
     if to.out is None:
         return None
-    function = "dot" if all(part.ndim <= 2 for part in node.inputs) else "matmul"  # dot: half the overhead
+    # dot has half the overhead, but skips a factor that is one number and 0, beside which nan and inf would be nan
+    plain = all(
+        part.ndim <= 2 and any(isinstance(n, int) and n > 1 for n in part.shape) for part in node.inputs
+    )
+    function = "dot" if plain else "matmul"
     return Form(f"np.{function}({parts[0].text}, {parts[1].text}, out={to.out})")
 
 

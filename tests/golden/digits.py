@@ -9,7 +9,7 @@ Emitted by graphgrad from models.py, level "default", graph cc50aff1de01. Needs 
                                            w2  float32 (50, 10)  parameter
                                            b2  float32 (10,)     parameter
 
-Memory beyond the arguments: 582 * batch + 15056 B in a thread's first call, 15 kB of it results, and the rest
+Memory beyond the arguments: 542 * batch + 15056 B in a thread's first call, 15 kB of it results, and the rest
 is kept for its next.
 """
 
@@ -26,11 +26,13 @@ class Workspace:
     def __init__(self, batch):
         self.x_w1 = np.empty((batch, 50), np.float32)       # x_w1, then x_w1_b1
         self.hidden = np.empty((batch, 50), np.float32)     # hidden, then d_hidden, d_x_w1_b1
-        self.hidden_w2 = np.empty((batch, 10), np.float32)  # hidden_w2, then logits, shifted, log_p
+        # hidden_w2, then logits, shifted, log_p, d_log_p, ...
+        self.hidden_w2 = np.empty((batch, 10), np.float32)
         self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps
-        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product, d_logits
+        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product
         # log_sum, then d_log_sum_total, d_log_sum, d_sum_exps
         self.log_sum = np.empty((batch, 1), np.float32)
+        self.picked = np.empty((batch,), np.float32)        # picked
         self.above = np.empty((batch, 50), np.bool_)        # above
 
 
@@ -55,6 +57,26 @@ def _give_back(work, *sizes):
     free[sizes] = work
     for unused in list(free)[:-4]:
         free.pop(unused, None)
+
+
+def _pick(rows, index, out):
+    """rows[i, index[i]] into out, one or several of each row; a few rows at a time take little memory."""
+    count = max(1, min(len(index), 4096 // max(1, index[:1].size)))
+    at = np.arange(count) if index.ndim == 1 else np.arange(count)[:, None]
+    for first in range(0, len(index), count):
+        some = index[first:first + count]
+        out[first:first + count] = rows[first:first + count][at[:len(some)], some]
+    return out
+
+
+def _put(rows, index, values):
+    """rows[i, index[i]] = values[i], or the one value; a few rows at a time take little memory."""
+    count = max(1, min(len(index), 4096 // max(1, index[:1].size)))
+    at = np.arange(count) if index.ndim == 1 else np.arange(count)[:, None]
+    for first in range(0, len(index), count):
+        some = index[first:first + count]
+        chosen = values[first:first + count] if np.ndim(values) else values
+        rows[first:first + count][at[:len(some)], some] = chosen
 
 
 def _sum_rows(values, out=None):
@@ -105,7 +127,7 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     sum_exps = np.sum(exps, axis=1, keepdims=True, out=work.highest)
     log_sum = np.log(sum_exps, out=work.log_sum)
     log_p = np.subtract(shifted, log_sum, out=shifted)
-    picked = log_p[np.arange(len(log_p)), label]
+    picked = _pick(log_p, label, out=work.picked)
     average = np.mean(picked)
     loss = -average
 
@@ -113,15 +135,15 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     d_losses = d_loss / batch                                      # mean:      each element's share, G / n
     d_picked_negated = -d_losses                                   # negative:  -G
     d_picked = np.broadcast_to(d_picked_negated, (batch,))         # spread:    written out as picked
-    d_log_p = np.zeros((batch, 10), np.float32)                    # gather:    added up where it was taken
-    d_log_p[np.arange(len(d_log_p)), label] = d_picked
+    d_log_p = work.hidden_w2                                       # gather:    added up where it was taken
+    d_log_p.fill(0)
+    _put(d_log_p, label, d_picked)
     # subtract:  log_sum was broadcast over 10
     d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True, out=work.log_sum)
     d_log_sum = np.negative(d_log_sum_total, out=d_log_sum_total)  # subtract:  log_sum was broadcast
     d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
     d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)    # exp:       G y
-    # sum:       shifted is used more than once
-    d_logits = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)     # sum:       shifted is used more than once
 
     # backward: output
     d_b2 = _sum_rows(d_logits)                                     # add:       b2 was broadcast over batch
@@ -159,7 +181,7 @@ def forward(x, label, w1, b1, w2, b2):
     sum_exps = np.sum(exps, axis=1, keepdims=True)
     log_sum = np.log(sum_exps, out=work.highest)
     log_p = np.subtract(shifted, log_sum, out=shifted)
-    picked = log_p[np.arange(len(log_p)), label]
+    picked = _pick(log_p, label, out=work.picked)
     average = np.mean(picked)
     loss = -average
     _give_back(work, batch)
@@ -177,15 +199,15 @@ def backward(residuals, cotangent=1.0):
     d_losses = d_loss / batch                                      # mean:      each element's share, G / n
     d_picked_negated = -d_losses                                   # negative:  -G
     d_picked = np.broadcast_to(d_picked_negated, (batch,))         # spread:    written out as picked
-    d_log_p = np.zeros((batch, 10), np.float32)                    # gather:    added up where it was taken
-    d_log_p[np.arange(len(d_log_p)), label] = d_picked
+    d_log_p = work.hidden_w2                                       # gather:    added up where it was taken
+    d_log_p.fill(0)
+    _put(d_log_p, label, d_picked)
     # subtract:  log_sum was broadcast over 10
     d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True, out=work.highest)
     d_log_sum = np.negative(d_log_sum_total, out=d_log_sum_total)  # subtract:  log_sum was broadcast
     d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.hidden_w2)  # exp:       G y
-    # sum:       shifted is used more than once
-    d_logits = np.add(d_log_p, d_shifted_product, out=d_shifted_product)
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.exps)  # exp:       G y
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)     # sum:       shifted is used more than once
 
     # output
     d_b2 = _sum_rows(d_logits)                                     # add:       b2 was broadcast over batch

@@ -185,3 +185,11 @@ def test_registry_holds_no_op_twice_and_functions_keep_their_names():
     assert len({op.name for op, _ in REGISTRY.values()}) == len(REGISTRY)
     for name, (_, build) in REGISTRY.items():
         assert build.__name__ == name
+
+
+def test_products_with_one_number_keep_nan_beside_zero():
+    """``np.dot([[0.]], [[inf]])`` is 0."""
+    x, y = gg.input("x", ("n", "m"), "float64"), gg.input("y", ("m", "k"), "float64")
+    model = gg.compile(gg.sum(gg.tanh(x @ y)))
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(model(np.zeros((1, 1)), np.array([[np.inf, 1.0]])))

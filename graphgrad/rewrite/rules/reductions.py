@@ -138,24 +138,29 @@ def _dtypes(name: str) -> tuple[str, ...]:
     return ("float32", "float64") if name == "mean" else ("float32", "float64", "int32")
 
 
+def _of_one(name: str) -> Rule:
+    """Not of sums and means: of one -0.0 they are 0.0, and a division by that gives another infinity."""
+    reduce = op(name)
+    return rule(
+        f"{name}_of_one",
+        lambda x, a, k: reduce(x, a, k),
+        lambda x, a, k: x if k else squeeze(x, a),
+        safety="exact",
+        when=lambda x, a, k: _are_one(reduce, x, a, k),
+        after="x without these axes",
+        examples=[
+            {"x": (2, 1), "a": (1,), "k": False},
+            {"x": ("n", 1, 1), "a": (1, 2), "k": True},
+            {"x": (3,), "a": (), "k": False},
+        ],
+        declined=[{"x": (2, 3), "a": (1,), "k": False}],
+    )
+
+
 def _of_axes(name: str, safety: Safety) -> tuple[Rule, ...]:
     """Axes of size 1 before and after a reduction."""
     reduce = op(name)
     return (
-        rule(
-            f"{name}_of_one",
-            lambda x, a, k: reduce(x, a, k),
-            lambda x, a, k: x if k else squeeze(x, a),
-            safety=safety,
-            when=lambda x, a, k: _are_one(reduce, x, a, k),
-            after="x without these axes",
-            examples=[
-                {"x": (2, 1), "a": (1,), "k": False},
-                {"x": ("n", 1, 1), "a": (1, 2), "k": True},
-                {"x": (3,), "a": (), "k": False},
-            ],
-            declined=[{"x": (2, 3), "a": (1,), "k": False}],
-        ),
         rule(
             f"squeeze_{name}",
             lambda x, a, b: squeeze(reduce(x, a, True), b),
@@ -276,6 +281,7 @@ def _of_negative(name: str) -> Rule:
 
 RULES = (
     *(one for name, safety in _FAMILY for one in _of_axes(name, safety)),
+    *(_of_one(name) for name, _ in _FAMILY if name not in ("sum", "mean")),
     *(one for name, _ in _FAMILY for one in _of_moved(name)),
     *(_of_repeated(name, safety) for name, safety in _FAMILY),
     rule(
