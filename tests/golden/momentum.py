@@ -1,6 +1,6 @@
 """momentum: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 714fea8501a1. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 0656c8c12e9d. Needs NumPy only.
 
     loss, grads = forward_and_backward(x, y, rate, v, w)
 
@@ -102,21 +102,20 @@ def step(x, y, rate, v, w):
     work = _borrow(batch)
 
     # forward
-    x_w = np.dot(x, w, out=work.x_w)                        # x @ w                   models.py:45
-    error = np.subtract(x_w, y, out=x_w)                    # x @ w - y               models.py:45
-    squared = np.square(error, out=work.squared)            # error**2                models.py:46
-    loss = np.mean(squared)                                 # gg.mean(error**2)       models.py:46
+    x_w = np.dot(x, w, out=work.x_w)                                # x @ w                   models.py:45
+    error = np.subtract(x_w, y, out=x_w)                            # x @ w - y               models.py:45
+    squared = np.square(error, out=work.squared)                    # error**2                models.py:46
+    loss = np.mean(squared)                                         # gg.mean(error**2)       models.py:46
 
     # backward
-    d_squared = 1 / np.float32(batch)                       # mean:      each element's share, G / n
-    d_error = np.multiply(d_squared * 2, error, out=error)  # square:    G 2 x
-    d_w = x.T @ d_error                                     # matmul:    dB = A.T G
+    d_error = np.multiply(2 / np.float32(batch), error, out=error)  # square:    G 2 x
+    d_w = x.T @ d_error                                             # matmul:    dB = A.T G
 
     # update
-    product = 0.9 * v                                       # 0.9 * v                 models.py:48
-    product_2 = rate * d_w                                  # rate * slope            models.py:48
-    new_v = product - product_2                             # 0.9 * v - rate * slope  models.py:48
-    new_w = w + new_v                                       # w + velocity            models.py:49
+    product = 0.9 * v                                               # 0.9 * v                 models.py:48
+    product_2 = rate * d_w                                          # rate * slope            models.py:48
+    new_v = product - product_2                                     # 0.9 * v - rate * slope  models.py:48
+    new_w = w + new_v                                               # w + velocity            models.py:49
 
     # write
     v[...] = new_v

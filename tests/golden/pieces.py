@@ -1,12 +1,12 @@
 """pieces: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph f311d5b961e6. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 723fae21518f. Needs NumPy only.
 
-    total_average, grads = forward_and_backward(series, smooth)
+    total_2_average, grads = forward_and_backward(series, smooth)
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 
-Memory beyond the arguments: 10 * ((time + 1) // 2) + 26 * time + 854 B in a thread's first call, 8 * time +
+Memory beyond the arguments: 10 * ((time + 1) // 2) + 26 * time + 846 B in a thread's first call, 8 * time +
 16 B of it results, and the rest is kept for its next.
 """
 
@@ -64,9 +64,8 @@ def _keep(mask, values, out=None):
 
 
 def forward_and_backward(series, smooth, *, cotangent=1.0):
-    """Return total_average, and the gradients by name."""
-    # seed:      d total_average / d total_average
-    d_total = np.float32(cotangent)
+    """Return total, and the gradients by name."""
+    d_total = np.float32(cotangent)                              # seed:      d total / d total
     time = series.shape[0]
     work = _borrow(time)
 
@@ -79,11 +78,11 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     filled[0] = spread
     largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
     part = smooth[:2]                                            # smooth[:2]                     models.py:80
-    weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
-    total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
+    squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
+    squeezed_part = squeezed @ part
     product = table * smooth[2]                                  # table * smooth[2]              models.py:82
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
-    total_average = total + average                              # gg.sum(weighted) + gg.mean...  models.py:82
+    total = squeezed_part + average                              # gg.sum(weighted) + gg.mean...  models.py:82
 
     # backward
     d_product = d_total / 100                                    # mean:      each element's share, G / n
@@ -91,7 +90,7 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                           # multiply:  G x
     d_largest_product = d_total * part                           # multiply:  G y
-    d_part = np.squeeze(d_part_product, axis=0)                  # multiply:  part was broadcast
+    d_part = np.squeeze(d_part_product, axis=0)                  # matmul:    part was broadcast
     d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part
@@ -111,11 +110,11 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_series[:-1] += d_part_2
     d_series[1:] += d_change
     _give_back(work, time)
-    return total_average, {"smooth": d_smooth, "series": d_series}
+    return total, {"smooth": d_smooth, "series": d_series}
 
 
 def forward(series, smooth):
-    """Return total_average, and the residuals that backward needs (arguments among them are not copied)."""
+    """Return total, and the residuals that backward needs (arguments among them are not copied)."""
     time = series.shape[0]
     work = _borrow(time)
     high = series[1:]                                            # series[1:]                     models.py:76
@@ -126,26 +125,26 @@ def forward(series, smooth):
     filled[0] = spread
     largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
     part = smooth[:2]                                            # smooth[:2]                     models.py:80
-    weighted = largest * part                                    # gg.max(filled, axis=0, kee...  models.py:80
-    total = np.sum(weighted)                                     # gg.sum(weighted)               models.py:82
+    squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
+    squeezed_part = squeezed @ part
     product = table * smooth[2]                                  # table * smooth[2]              models.py:82
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
-    total_average = total + average                              # gg.sum(weighted) + gg.mean...  models.py:82
+    total = squeezed_part + average                              # gg.sum(weighted) + gg.mean...  models.py:82
     _give_back(work, time)
-    return total_average, (filled, largest, part, time)
+    return total, (filled, largest, part, time)
 
 
 def backward(residuals, cotangent=1.0):
-    """Return the gradient of cotangent * total_average by each of smooth, series."""
+    """Return the gradient of cotangent * total by each of smooth, series."""
     filled, largest, part, time = residuals
-    d_total = np.float32(cotangent)                       # seed:      d total_average / d total_average
+    d_total = np.float32(cotangent)                       # seed:      d total / d total
     work = _borrow(time)
     d_product = d_total / 100                             # mean:      each element's share, G / n
     d_part_4_product = d_product * table                  # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                   # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                    # multiply:  G x
     d_largest_product = d_total * part                    # multiply:  G y
-    d_part = np.squeeze(d_part_product, axis=0)           # multiply:  part was broadcast
+    d_part = np.squeeze(d_part_product, axis=0)           # matmul:    part was broadcast
     d_smooth = np.zeros((3,), np.float32)                 # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part
@@ -178,11 +177,11 @@ def _reference(series, smooth):
     filled[0] = spread
     largest = np.max(filled, axis=0, keepdims=True)  # gg.max(filled, axis=0, keepdims=True)      models.py:80
     weighted = largest * smooth[:2]                  # gg.max(filled, axis=0, keepdims=True) ...  models.py:80
-    total = np.sum(weighted)                         # gg.sum(weighted)                           models.py:82
+    total_2 = np.sum(weighted)                       # gg.sum(weighted)                           models.py:82
     product = table * smooth[2]                      # table * smooth[2]                          models.py:82
     average = np.mean(product)                       # gg.mean(table * smooth[2])                 models.py:82
-    total_average = total + average                  # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
-    return total_average
+    total_2_average = total_2 + average              # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
+    return total_2_average
 
 
 def selfcheck(**arrays):

@@ -1,6 +1,6 @@
 """two_outputs: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph f1d0870a1e8d. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 02903bd6f195. Needs NumPy only.
 
     outputs, grads = forward_and_backward(x, w)
 
@@ -86,15 +86,15 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
     d_code_transposed_difference = np.subtract(1, back, out=back)
     d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
         out=d_code_transposed_product)
-    d_transposed = code.T @ d_code_transposed                  # matmul:    dB = A.T G
     d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)      # matmul:    dA = G B.T
+    d_w_product = d_code_transposed.T @ code                   # transpose: G with the axes back
 
     # backward: encoder
     d_x_w_product = np.multiply(code, code, out=work.d_x_w_product)  # tanh:      G (1 - y y)
     d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
     d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-    d_w_product = x.T @ d_x_w                                  # matmul:    dB = A.T G
-    d_w = d_transposed.T + d_w_product                         # sum:       w is used more than once
+    d_w_product_2 = x.T @ d_x_w                                # matmul:    dB = A.T G
+    d_w = d_w_product + d_w_product_2                          # sum:       w is used more than once
     d_x_product = np.dot(d_x_w, transposed, out=work.squared)  # matmul:    dA = G B.T
     d_x = d_x_product - d_difference                           # sum:       x is used more than once
     _give_back(work, n)
@@ -140,15 +140,15 @@ def _backward_from_loss(residuals, cotangent):
     d_code_transposed_difference = np.subtract(1, back, out=work.squared)
     d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
         out=d_code_transposed_product)
-    d_transposed = code.T @ d_code_transposed                     # matmul:    dB = A.T G
     d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)         # matmul:    dA = G B.T
+    d_w_product = d_code_transposed.T @ code                      # transpose: G with the axes back
 
     # encoder
     d_x_w_product = np.multiply(code, code, out=work.d_x_w_product)  # tanh:      G (1 - y y)
     d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
     d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-    d_w_product = x.T @ d_x_w                                     # matmul:    dB = A.T G
-    d_w = d_transposed.T + d_w_product                            # sum:       w is used more than once
+    d_w_product_2 = x.T @ d_x_w                                   # matmul:    dB = A.T G
+    d_w = d_w_product + d_w_product_2                             # sum:       w is used more than once
     d_x_product = np.dot(d_x_w, transposed, out=work.difference)  # matmul:    dA = G B.T
     d_x = d_x_product - d_difference                              # sum:       x is used more than once
     _give_back(work, n)
