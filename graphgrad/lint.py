@@ -109,16 +109,26 @@ def _warn_of_float64(graph: Graph) -> None:
 
 
 def _asked_for(graph: Graph) -> set[Node]:
-    """What is float64 because the user cast something to it."""
+    """What is float64 because the user cast something to it, or computes with ``dtype="float64"``."""
     readers = users(graph.nodes)
     asked: set[Node] = set()  # only asked, never iterated
     for node in graph.nodes:
         if any(spec.dtype != np.float64 for spec in node.specs):
             continue
-        is_cast = node.op.name == "cast" and all(_promoted(node, reader) is None for reader in readers[node])
-        if is_cast or any(part in asked for part in node.inputs):
+        if (node.op.name == "cast" and _is_asked(node, readers[node])) or any(
+            part in asked for part in node.inputs
+        ):
             asked.add(node)
     return asked
+
+
+def _is_asked(cast: Node, readers: Sequence[Node]) -> bool:
+    """Whether a cast is there for its own sake: it is read where it was not made, or floats are read alone in it."""
+    written = [node for node in readers if node.notes.site is not None]
+    floats = cast.inputs[0].dtype.kind == "f"
+    return not written or any(
+        _promoted(cast, node) is None or (floats and len(node.inputs) == 1) for node in written
+    )
 
 
 def _widens(node: Node, asked: set[Node]) -> bool:

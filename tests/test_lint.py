@@ -32,6 +32,12 @@ MISTAKES = {
     "integers": (lambda: gg.sum(X[:, 0] * N), "float64: multiply", "n: int64 (batch,)", "X[:, 0] * N"),
     "mean of integers": (lambda: X - gg.mean(N), "float64: subtract", "mean: float64 ()", "X - gg.mean(N)"),
     "float16": (lambda: HALF + np.ones(3), "float64: add widens float16", "half: float16", "HALF + np.ones(3)"),
+    "a gradient too": (
+        lambda: gg.grad(gg.sum(X * np.float64(2) * W), W),
+        "float64: multiply",
+        "x: float32",
+        "X * np.float64(2)",
+    ),
     "product": (lambda: X @ np.ones((3, 2)), "float64: matmul", "const: float64 (3, 2)", "X @ np.ones((3, 2))"),
     "division": (lambda: N / 2, "integer division", "n: int64 (batch,)", "N / 2"),
     "division of two": (lambda: N / M, "integer division", "m: int32 (batch,)", "N / M"),
@@ -75,6 +81,7 @@ MEANT = {
     "a quotient that is cast": lambda: gg.sum(X[:, 0] * gg.cast(N / 2, "float32")),
     "float64 all over": lambda: gg.sum(DOUBLE * 2 + np.ones(3)),
     "mixed leaves": lambda: gg.sum(X * DOUBLE) + gg.sum(N / 2),
+    "statistics in float64": lambda: gg.cast(gg.std(X, axis=0, dtype="float64"), "float32") * W,
     "statistics": lambda: gg.sum(gg.std(X, axis=0)) + gg.median(X) + gg.quantile(X, 0.3),
 }
 

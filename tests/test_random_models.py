@@ -10,6 +10,9 @@ from graphgrad.interpret import interpret
 from graphgrad.testing import assert_same
 from tests.autodiff.test_frameworks import grow, steps_of
 
+# Random models use what they like.
+pytestmark = pytest.mark.filterwarnings("ignore::graphgrad.GraphgradWarning")
+
 SHAPES = [(3, 3), (3, 3), (3,), (1, 3), ()]
 
 
