@@ -1,4 +1,4 @@
-"""What is rewritten before differentiation: gradients by what was asked for, names and lines, and what verify compares."""
+"""What is rewritten before differentiation: gradients by what was asked for, names, lines, and what verify compares."""
 
 import pickle
 
