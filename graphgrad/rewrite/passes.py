@@ -19,6 +19,7 @@ from graphgrad.rewrite.rules import (
     positive,
     powers,
     reductions,
+    scattered,
     shapes,
     signs,
 )
@@ -32,7 +33,7 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
         (*neutral.RULES, *signs.RULES, *choices.RULES, *casts.RULES, *functions.RULES, *positive.RULES),
     ),
     ("powers", powers.RULES),
-    ("shapes", (*shapes.RULES, *reductions.RULES)),
+    ("shapes", (*shapes.RULES, *reductions.RULES, *scattered.RULES)),
     ("share", canonical.RULES),
 )
 """Run in this order, again and again until no rule fires."""
