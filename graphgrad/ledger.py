@@ -89,7 +89,7 @@ def explain(outputs: Any, wrt: Any = None, level: str = "default", **options: An
     >>> [step.name for step in ledger.steps]
     ['as written', 'stabilize', 'simplify']
     >>> ledger.steps[-1].statements
-    ('def forward(x):', '    output = np.log1p(x)', '    return output')
+    ('def forward(x):', '    logs = np.log1p(x)', '    return logs')
     """
     model = compile(outputs, wrt=wrt, level=level, **{**options, "trace": True})
     interface = model.plan.schedule.interface

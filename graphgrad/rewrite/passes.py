@@ -22,6 +22,7 @@ from graphgrad.rewrite.rules import (
     powers,
     reductions,
     scalars,
+    scattered,
     shapes,
     signs,
 )
@@ -43,7 +44,7 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
         ),
     ),
     ("powers", powers.RULES),
-    ("shapes", (*shapes.RULES, *reductions.RULES)),
+    ("shapes", (*shapes.RULES, *reductions.RULES, *scattered.RULES)),
     ("products", (*contract.RULES, *chains.RULES)),
     ("share", canonical.RULES),
 )

@@ -172,7 +172,7 @@ def rewritten(x):
     made_for = {square: cube, product: cube, total: loss}
     original = Graph((x,), (loss,))
     return (
-        Graph((x,), (total,), {}, Rewriting(original, replaced, made_for, {cube: product})),
+        Graph((x,), (total,), {}, Rewriting(original, replaced, made_for, {cube: product}, original.origins)),
         cube,
         slow,
         loss,

@@ -1,6 +1,6 @@
 """digits: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph cc50aff1de01. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 2e1e28292550. Needs NumPy only.
 
     loss_2, grads = forward_and_backward(x, label, w1, b1, w2, b2)
 
@@ -30,8 +30,7 @@ class Workspace:
         self.hidden_w2 = np.empty((batch, 10), np.float32)
         self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps
         self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product
-        # log_sum, then d_log_sum_total, d_log_sum, d_sum_exps
-        self.log_sum = np.empty((batch, 1), np.float32)
+        self.log_sum = np.empty((batch, 1), np.float32)     # log_sum, then d_log_sum, d_sum_exps
         self.picked = np.empty((batch,), np.float32)        # picked
         self.above = np.empty((batch, 50), np.bool_)        # above
 
@@ -106,21 +105,21 @@ def _keep(mask, values, out=None):
 
 def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     """Return loss, and the gradients by name."""
-    d_loss = np.float32(cotangent)                                 # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                                # seed:      d loss / d loss
     batch = x.shape[0]
     work = _borrow(batch)
 
     # forward: hidden
-    x_w1 = np.dot(x, w1, out=work.x_w1)                            # x @ w1                       models.py:32
-    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                           # x @ w1 + b1                  models.py:32
-    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)               # gg.nn.relu(x @ w1 + b1)      models.py:32
+    x_w1 = np.dot(x, w1, out=work.x_w1)                           # x @ w1                        models.py:32
+    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                          # x @ w1 + b1                   models.py:32
+    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)              # gg.nn.relu(x @ w1 + b1)       models.py:32
 
     # forward: output
-    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)             # hidden @ w2                  models.py:34
-    logits = np.add(hidden_w2, b2, out=hidden_w2)                  # hidden @ w2 + b2             models.py:34
+    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)            # hidden @ w2                   models.py:34
+    logits = np.add(hidden_w2, b2, out=hidden_w2)                 # hidden @ w2 + b2              models.py:34
 
     # forward: loss
-    # gg.nn.cross_entropy(logi...  models.py:35
+    # gg.nn.cross_entropy(logit...  models.py:35
     highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
     shifted = np.subtract(logits, highest, out=logits)
     exps = np.exp(shifted, out=work.exps)
@@ -132,29 +131,27 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     loss = -average
 
     # backward: loss
-    d_losses = d_loss / batch                                      # mean:      each element's share, G / n
-    d_picked_negated = -d_losses                                   # negative:  -G
-    d_picked = np.broadcast_to(d_picked_negated, (batch,))         # spread:    written out as picked
-    d_log_p = work.hidden_w2                                       # gather:    added up where it was taken
+    d_losses = d_loss / batch                                     # mean:      each element's share, G / n
+    d_picked_negated = -d_losses                                  # negative:  -G
+    d_picked = np.broadcast_to(d_picked_negated, (batch,))        # spread:    written out as picked
+    d_log_p = work.hidden_w2                                      # gather:    added up where it was taken
     d_log_p.fill(0)
     _put(d_log_p, label, d_picked)
-    # subtract:  log_sum was broadcast over 10
-    d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True, out=work.log_sum)
-    d_log_sum = np.negative(d_log_sum_total, out=d_log_sum_total)  # subtract:  log_sum was broadcast
-    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)    # exp:       G y
-    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)     # sum:       shifted is used more than once
+    d_log_sum = np.negative(d_picked[:, None], out=work.log_sum)  # subtract:  log_sum was broadcast
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)    # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)   # exp:       G y
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)    # sum:       shifted is used more than once
 
     # backward: output
-    d_b2 = _sum_rows(d_logits)                                     # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_logits                                     # matmul:    dB = A.T G
-    d_hidden = np.dot(d_logits, w2.T, out=work.hidden)             # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_logits)                                    # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_logits                                    # matmul:    dB = A.T G
+    d_hidden = np.dot(d_logits, w2.T, out=work.hidden)            # matmul:    dA = G B.T
 
     # backward: hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)                 # maximum:   G where x won
+    above = np.greater(x_w1_b1, 0, out=work.above)                # maximum:   G where x won
     d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                    # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                         # matmul:    dB = A.T G
+    d_b1 = _sum_rows(d_x_w1_b1)                                   # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                        # matmul:    dB = A.T G
     _give_back(work, batch)
     return loss, {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
@@ -191,34 +188,32 @@ def forward(x, label, w1, b1, w2, b2):
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * loss by each of w1, b1, w2, b2."""
     x, label, w2, x_w1_b1, hidden, exps, sum_exps = residuals
-    d_loss = np.float32(cotangent)                                 # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                                # seed:      d loss / d loss
     batch = x.shape[0]
     work = _borrow(batch)
 
     # loss
-    d_losses = d_loss / batch                                      # mean:      each element's share, G / n
-    d_picked_negated = -d_losses                                   # negative:  -G
-    d_picked = np.broadcast_to(d_picked_negated, (batch,))         # spread:    written out as picked
-    d_log_p = work.hidden_w2                                       # gather:    added up where it was taken
+    d_losses = d_loss / batch                                     # mean:      each element's share, G / n
+    d_picked_negated = -d_losses                                  # negative:  -G
+    d_picked = np.broadcast_to(d_picked_negated, (batch,))        # spread:    written out as picked
+    d_log_p = work.hidden_w2                                      # gather:    added up where it was taken
     d_log_p.fill(0)
     _put(d_log_p, label, d_picked)
-    # subtract:  log_sum was broadcast over 10
-    d_log_sum_total = np.sum(d_log_p, axis=1, keepdims=True, out=work.highest)
-    d_log_sum = np.negative(d_log_sum_total, out=d_log_sum_total)  # subtract:  log_sum was broadcast
-    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)     # log:       G / x
+    d_log_sum = np.negative(d_picked[:, None], out=work.highest)  # subtract:  log_sum was broadcast
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)    # log:       G / x
     d_shifted_product = np.multiply(d_sum_exps, exps, out=work.exps)  # exp:       G y
-    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)     # sum:       shifted is used more than once
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)    # sum:       shifted is used more than once
 
     # output
-    d_b2 = _sum_rows(d_logits)                                     # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_logits                                     # matmul:    dB = A.T G
-    d_hidden = np.dot(d_logits, w2.T, out=work.x_w1)               # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_logits)                                    # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_logits                                    # matmul:    dB = A.T G
+    d_hidden = np.dot(d_logits, w2.T, out=work.x_w1)              # matmul:    dA = G B.T
 
     # hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)                 # maximum:   G where x won
+    above = np.greater(x_w1_b1, 0, out=work.above)                # maximum:   G where x won
     d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                    # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                         # matmul:    dB = A.T G
+    d_b1 = _sum_rows(d_x_w1_b1)                                   # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                        # matmul:    dB = A.T G
     _give_back(work, batch)
     return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
