@@ -1,5 +1,6 @@
 """Warnings of what is legal and hardly meant: given where they should be, at the model's line, and nowhere else."""
 
+import gc
 import inspect
 import warnings
 
@@ -12,6 +13,12 @@ X, W = gg.input("x", ("batch", 3)), gg.param("w", (3,))
 N, M = gg.input("n", ("batch",), "int64"), gg.input("m", ("batch",), "int32")
 HALF, DOUBLE = gg.input("half", (3,), "float16"), gg.input("double", (3,), "float64")
 UNUSED, OTHER = gg.param("unused", (2,)), gg.param("other", (5,))
+
+
+@pytest.fixture(autouse=True)
+def no_nodes_of_earlier_tests():
+    """Nodes are shared as long as one of them lives, and keep the line that made them first."""
+    gc.collect()
 
 
 def told(outputs, **options):

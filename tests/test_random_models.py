@@ -11,7 +11,6 @@ from graphgrad.testing import assert_same
 from tests.autodiff.test_frameworks import grow, steps_of
 
 # Random models use what they like.
-pytestmark = pytest.mark.filterwarnings("ignore::graphgrad.GraphgradWarning")
 
 SHAPES = [(3, 3), (3, 3), (3,), (1, 3), ()]
 

@@ -12,7 +12,6 @@ import numpy as np
 from graphgrad.core.dim import Size
 from graphgrad.core.node import Node
 from graphgrad.core.text import write_nodes
-from graphgrad.core.traverse import toposort
 from graphgrad.emit.namer import Namer, identifier
 from graphgrad.emit.numpy import Writer
 from graphgrad.emit.routines import Function, functions, output_words
@@ -87,11 +86,10 @@ def _constants(plan: Plan, names: Namer) -> tuple[dict[Node, str], dict[str, np.
     """Array constants by name; those too large to write down also by value."""
     found: dict[Node, str] = {}
     large: dict[str, np.ndarray[Any, Any]] = {}
-    for node in toposort(plan.schedule.graph.outputs):
-        if node.op.name == "const" and node.shape:
-            found[node] = names[node]
-            if node.attrs["value"].size > _LARGEST_LITERAL:
-                large[found[node]] = node.attrs["value"]
+    for node in plan.constants:
+        found[node] = names[node]
+        if node.attrs["value"].size > _LARGEST_LITERAL:
+            large[found[node]] = node.attrs["value"]
     return found, large
 
 

@@ -10,7 +10,6 @@ from copy import copy
 
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
-from graphgrad.core.traverse import toposort
 from graphgrad.plan.plan import Plan
 from graphgrad.plan.schedule import Routine
 
@@ -56,10 +55,9 @@ class Namer:
             self._nodes[leaf] = self.fresh(identifier(leaf.attrs["name"], leaf.op.name))
         for name in self._graph.symbols:
             self._sizes[name] = self.fresh(identifier(name, "size"))
-        constants = [node for node in toposort(self._graph.outputs) if node.op.name == "const" and node.shape]
         new_values = self._graph.outputs[schedule.interface.new_values]
         self._new = dict(zip(new_values, schedule.interface.updates, strict=True))
-        for node in constants:
+        for node in plan.constants:
             self._nodes[node] = self.fresh(identifier(self._graph.name(node) or "constant"))
         self._name_seeds(plan)
         self._inside = {planned.routine: planned.inside for planned in plan.routines}

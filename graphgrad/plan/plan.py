@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphgrad.core.dim import Size, add, multiply, symbols
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
+from graphgrad.core.traverse import toposort
 from graphgrad.plan.alias import base, copies
 from graphgrad.plan.buffers import Buffer, Placement, place, small
 from graphgrad.plan.check import check_placement
@@ -46,6 +47,12 @@ class Plan:
         """The named sizes that the buffers depend on."""
         sizes = (size for buffer in self.workspace for size in buffer.spec.shape)
         return tuple(dict.fromkeys(name for size in sizes for name in symbols(size)))
+
+    @property
+    def constants(self) -> tuple[Node, ...]:
+        """The constant arrays that functions read, each once."""
+        results = [node for planned in self.routines for node in planned.routine.results]
+        return tuple(node for node in toposort(results) if node.op.name == "const" and node.shape)
 
     def routine(self, kind: str) -> PlannedRoutine:
         """The first routine of a kind; there has to be one."""

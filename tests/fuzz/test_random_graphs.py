@@ -19,7 +19,6 @@ from tests.fuzz.derivatives import check_derivative
 from tests.fuzz.graphs import Recipe, build
 
 # Random graphs use what they like.
-pytestmark = pytest.mark.filterwarnings("ignore::graphgrad.GraphgradWarning")
 
 numbers = st.integers(0, 999)
 recipes = st.builds(

@@ -8,7 +8,6 @@ from graphgrad.testing import check_grads
 from tests.ops.like_numpy import assert_like_numpy, gradients
 
 # Promotion to float64, and functions without gradient, are what is tested.
-pytestmark = pytest.mark.filterwarnings("ignore::graphgrad.GraphgradWarning")
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.7, 80.0, -80.0, np.inf, -np.inf, np.nan]
 UNARY = (

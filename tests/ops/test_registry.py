@@ -11,7 +11,6 @@ from graphgrad.core.op import NotDifferentiable, registry
 from tests.ops import checks
 
 # Every op by every operand, and some have no gradient.
-pytestmark = pytest.mark.filterwarnings("ignore::graphgrad.GraphgradWarning")
 
 REGISTRY = registry()
 TESTED = [name for name, (op, _) in REGISTRY.items() if not op.is_leaf and op.operands != ()]

@@ -141,3 +141,12 @@ def test_gradients_get_names_where_rewriting_made_a_node_its_own_forward_op(x):
     twice = gg.abs(gg.abs(x))
     model = gg.compile(twice.T @ gg.abs(x), wrt=x)
     assert model.verify(x=np.ones((4, 3), np.float32))
+
+
+def test_the_reference_keeps_a_constant_that_was_folded_away(x):
+    table = gg.const(np.arange(9.0, dtype=np.float32).reshape(3, 3))
+    model = gg.compile(gg.sum(gg.tanh(x @ (table * 2))), wrt=x)
+    assert model.firings and max(model.verify(x=np.ones((4, 3), np.float32)).values()) < 1e-3
+    namespace: dict = {}
+    exec(model.source, namespace)
+    assert namespace["selfcheck"]()
