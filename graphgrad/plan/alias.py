@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from graphgrad.core.node import Node
 from graphgrad.plan.schedule import is_free
@@ -16,6 +16,14 @@ def base(node: Node, placed: Container[Node] = ()) -> Node:
     while node.op.view and node not in placed:
         node = node.inputs[0]
     return node
+
+
+def passed_views(node: Node) -> Iterator[Node]:
+    """A node, and what it is a view of, down to what owns the memory; a reshape among them may be a copy."""
+    yield node
+    while node.op.view:
+        node = node.inputs[0]
+        yield node
 
 
 def is_contiguous(node: Node) -> bool:

@@ -47,6 +47,24 @@ def check_placement(
             _expect(owner, holds, placed, None)
 
 
+def check_ownership(given: Iterable[Node], placement: Placement) -> None:
+    """What the caller gets uncopied, residuals too, lies in no buffer.
+
+    Raises
+    ------
+    VerificationError
+        If a value does; names it, and the one whose buffer that is.
+    """
+    for node in given:
+        owner = base(node, placement.buffers)
+        if owner in placement.buffers:
+            raise _wrong(
+                node,
+                f"the caller would get {node.describe()}, which lies in the buffer of {owner.describe()}",
+                owner,
+            )
+
+
 def _expect(
     owner: Node, holds: Mapping[Buffer, Node], placed: Mapping[Node, Buffer], reader: Node | None
 ) -> None:

@@ -9,9 +9,9 @@ from graphgrad.core.dim import Size, add, multiply, symbols
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
 from graphgrad.core.traverse import toposort
-from graphgrad.plan.alias import base, copies
+from graphgrad.plan.alias import copies, passed_views
 from graphgrad.plan.buffers import Buffer, Placement, place, small
-from graphgrad.plan.check import check_placement
+from graphgrad.plan.check import check_ownership, check_placement
 from graphgrad.plan.inline import inlined, written_with
 from graphgrad.plan.memory import Memory, allocated, kept, kept_bytes, larger, total_bytes
 from graphgrad.plan.schedule import Routine, Schedule
@@ -86,8 +86,10 @@ def _plan(schedule: Schedule, routine: Routine) -> PlannedRoutine:
     if anew is not None:
         returned = [*routine.results, *residuals]
         given = [node for node, copy in zip(routine.results, copied, strict=True) if not copy]
-        placement = place(statements, returned, [*given, *residuals, *map(base, residuals)], anew)
+        kept = [part for node in residuals for part in passed_views(node)]
+        placement = place(statements, returned, [*given, *kept], anew)
         check_placement(statements, returned, placement)
+        check_ownership([*given, *residuals], placement)
     return PlannedRoutine(routine, statements, inside, copied, placement)
 
 

@@ -11,7 +11,7 @@ import graphgrad as gg
 from graphgrad.plan import buffers as module
 from graphgrad.plan import plan as planning
 from graphgrad.plan.buffers import Buffer, Placement, place, small
-from graphgrad.plan.check import check_placement
+from graphgrad.plan.check import check_ownership, check_placement
 from graphgrad.testing import assert_same
 from tests.autodiff.test_frameworks import grow, steps_of
 
@@ -200,3 +200,22 @@ def test_memory_is_what_is_allocated():
         del result
     assert abs(peaks[0] - expected.peak) < 2**16, "the first call makes the workspace"
     assert peaks[1] < expected.results + 2**16, "later ones only their results"
+
+
+def test_residuals_that_look_into_a_reshape_that_may_copy_are_the_callers_own():
+    x, w = gg.input("x", ("n", 3)), gg.param("w", (3,))
+    turned = (x * w).T.reshape(-1)[:2]
+    model = gg.compile(gg.sum(turned * turned.T), wrt=w)
+    ones, twos = np.ones((4, 3), np.float32), np.full((4, 3), 2, np.float32)
+    _, residuals = model.forward(ones, ones[0])
+    expected = model.backward(residuals)["w"]
+    model.forward(twos, twos[0])
+    assert_same(model.backward(residuals)["w"], expected, 0, 0, "the first forward's backward")
+
+
+def test_a_result_in_the_workspace_is_named():
+    x = gg.input("x", ("n", 3))
+    p = gg.named(gg.exp(x), "p")
+    q = gg.named(p.T, "q")
+    with pytest.raises(gg.VerificationError, match=r"get q: .*, which lies in the buffer of p: "):
+        check_ownership([q], Placement({p: Buffer(p.spec, 0)}))
