@@ -260,12 +260,6 @@ def entered(name: str) -> Iterator[None]:
         _scope.reset(token)
 
 
-def scope_of(node: Any) -> tuple[str, ...]:
-    """The layers a node stands in, from the outside in; () for nodes that the user did not write."""
-    site = node.notes.site
-    return site.scope if site is not None else ()
-
-
 def _segment(file: str, line: int, columns: tuple[int, int, int] | None) -> str:
     if columns is None:
         return ""

@@ -18,8 +18,8 @@ Safety = Literal["exact", "rounding", "widening", "range"]
 
 ``exact``: the same bits. ``rounding``: other roundings, as of sums and products in another order; nan and inf stay
 where they are, unless the last bit of a partial result decides whether it is still finite; a sum or maximum that is 0
-may have the other sign. ``widening``: finite, or
-more accurate, where the written form overflows or cancels. ``range``: right for fewer arguments, such as positive ones.
+may have the other sign. ``widening``: finite, or more accurate, where the written form overflows or cancels.
+``range``: right for fewer arguments, such as positive ones.
 """
 
 
