@@ -39,6 +39,10 @@ class Interface:
     """The leaves that `step` writes."""
     level: str = "default"
     check_nan: bool = False
+    memory_limit: int | None = None
+    """Bytes that a call may work in beyond arguments and results, on all threads together."""
+    threads: int | None = None
+    """How many threads a loop may run on; None for one for each core."""
 
     @property
     def outputs(self) -> slice:

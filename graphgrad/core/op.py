@@ -28,12 +28,25 @@ Infer: TypeAlias = Callable[..., "Spec | tuple[Spec, ...]"]
 BROADCAST: Literal["broadcast"] = "broadcast"
 REDUCED: Literal["reduced"] = "reduced"
 WHOLE: Literal["whole"] = "whole"
-AxisRole: TypeAlias = int | Literal["broadcast", "reduced", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The role of an axis whose slices go to blocks of an axis of the result, or whose blocks go to slices, one after
+    the other: the first axis of those that a reshape makes one of, or the one that it makes several of."""
+
+    axis: int
+
+
+AxisRole: TypeAlias = int | Blocks | Literal["broadcast", "reduced", "whole"]
 """What becomes of an input's axis: the result's axis it is mapped to (slice i of the result needs only
-slice i), BROADCAST (size 1, stretched), REDUCED (summed or the like), or WHOLE (every slice of the result
-needs all of it)."""
+slice i), `Blocks` of one, BROADCAST (size 1, stretched), REDUCED (summed or the like), or WHOLE (every slice of the
+result needs all of it)."""
 Axes: TypeAlias = Callable[..., tuple[tuple[AxisRole, ...], ...]]
 """``axes(*input_specs, **attrs)``: for each input, for each of its axes, the role."""
+
+Combination: TypeAlias = Literal["add", "multiply", "maximum", "minimum", "logical_or", "logical_and"]
+"""The ufunc that makes one result of those of several parts."""
 
 Vjp: TypeAlias = Callable[..., "Node | None"]
 """``vjp(g, y, *inputs, **attrs)``: the cotangent of one input from the result's; None means zero."""
@@ -112,6 +125,9 @@ class Op:
     """The inputs whose memory `into` may write the result to, if they have the result's spec."""
     scratch: int
     """How many arrays like the result `into` needs on the way."""
+    combines: Combination | None
+    """How results for parts of REDUCED axes, cut at the same places in all inputs, become the result for the whole;
+    None if they do not."""
     temporaries: Callable[[Node], Sequence[Spec]]
     """What arrays its expression makes on the way and drops."""
     is_expression: bool
@@ -246,6 +262,7 @@ def _defaults() -> dict[str, Any]:
         "into": None,
         "overwrites": (),
         "scratch": 0,
+        "combines": None,
         "temporaries": lambda node: (),
         "is_expression": True,
         "singular": lambda node: False,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from graphgrad.core.dim import Dim
+from graphgrad.core.dim import Dim, symbols
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape
 from graphgrad.emit.layers import layer_names
-from graphgrad.emit.namer import identifier
+from graphgrad.emit.namer import LoopNames, identifier
 from graphgrad.emit.numpy import Writer
 from graphgrad.emit.source import Line
-from graphgrad.emit.spelling import clean
-from graphgrad.emit.workspace import borrow_line, give_back_line
+from graphgrad.emit.spelling import clean, dtype_text, return_tuple
+from graphgrad.emit.workspace import borrow_line, class_names, give_back_line
 from graphgrad.plan.alias import base
+from graphgrad.plan.loops import PlannedLoop
 from graphgrad.plan.plan import Plan, PlannedRoutine
-from graphgrad.plan.schedule import Routine, is_free, sizes_in
+from graphgrad.plan.schedule import Routine, is_free, sizes_in, sizes_of
 
 
 def uses_workspace(planned: PlannedRoutine) -> bool:
@@ -25,7 +28,7 @@ def uses_workspace(planned: PlannedRoutine) -> bool:
 
 def has_reference(plan: Plan) -> bool:
     """Whether the module holds the model as it was written, to check itself against."""
-    return bool(plan.workspace) and plan.schedule.has("reference")
+    return bool(plan.workspace or plan.tiles) and plan.schedule.has("reference")
 
 
 def called(writer: Writer, node: Node) -> str:
@@ -66,23 +69,137 @@ def body(
     needed = dict.fromkeys((*sizes_in([*routine.steps, *routine.results]), *sizes))
     if uses_workspace(planned):
         needed.update(dict.fromkeys(writer.plan.workspace_sizes))
+    for loop in planned.loops:
+        needed.update(dict.fromkeys(sizes_of_loop(writer, planned, loop)))
     lines = size_lines(writer, needed, [(writer.names[node], node.shape) for node in available])
     if uses_workspace(planned):
         lines.append(borrow_line(writer.plan, writer.names))
-    heading: tuple[str, ...] | None = None
-    titles = _titles(writer, routine)
-    for node in routine.steps:
-        if node in planned.inside:
-            continue
-        title = titles.get(node)
-        if title != heading:
-            heading = title
-            if lines and title:
-                lines.append(Line(""))
-            if title:
-                lines.append(Line("# " + ": ".join(title)))
-        lines += writer.statement(node, planned)
+    paragraphs = Paragraphs(writer, routine, lines)
+    for node in planned.statements:
+        made_by = planned.by_loop.get(node)
+        if made_by is None:
+            paragraphs.add(node, writer.statement(node, planned))
+        elif node is made_by.outputs[0]:
+            paragraphs.end()
+            lines += loop_lines(writer, planned, made_by)
     return lines
+
+
+class Paragraphs:
+    """Statements in paragraphs by layer, and by phase where a function has several."""
+
+    def __init__(self, writer: Writer, routine: Routine, lines: list[Line], indent: str = "") -> None:
+        self.lines = lines
+        self._indent = indent
+        self._titles = _titles(writer, routine)
+        self._heading: tuple[str, ...] | None = None
+
+    def add(self, node: Node, lines: Iterable[Line]) -> None:
+        title = self._titles.get(node)
+        if title != self._heading:
+            self._heading = title
+            if title and (self.lines or self._indent):
+                self.lines.append(Line(""))
+            if title:
+                self.lines.append(Line(f"{self._indent}# {': '.join(title)}"))
+        self.lines += [replace(line, code=self._indent + line.code) for line in lines]
+
+    def end(self) -> None:
+        """What follows stands by itself."""
+        self._heading = None
+
+
+# ---- loops ----
+
+
+def sizes_of_loop(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) -> tuple[str, ...]:
+    """The named sizes that a loop and its call spell out."""
+    space = writer.space_of(loop)
+    filled = [loop.loop.whole_of[node] for node in loop.loop.stored]
+    spelled = [
+        *sizes_in(loop.loop.steps),
+        *sizes_of(filled),
+        *sizes_of(loop.loop.steps),
+        *space.sizes,
+        *space.part_sizes,
+        *symbols(loop.loop.rows),
+    ]
+    return tuple(name for name in dict.fromkeys(spelled) if name != loop.loop.tile)
+
+
+def loop_lines(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) -> list[Line]:
+    """A loop: the arrays that it fills, the function that computes a tile, and the call."""
+    body, placed = loop.loop, planned.placement.buffers if planned.placement is not None else {}
+    lines: list[Line] = []
+    for node in body.stored:
+        whole = body.whole_of[node]
+        array = f"np.empty({writer.shape(whole.shape)}, {dtype_text(whole.dtype)})"
+        if whole in placed:
+            array = f"work.{writer.buffers.whole[placed[whole]]}"
+        lines.append(Line(f"{writer.names[whole]} = {array}"))
+    count = writer.size(body.rows).text
+    found = writer.enter_loop(planned, loop)
+    names = found.names
+    inner: list[Line] = []
+    indent = " " * 4
+    slices = [
+        (names[leaf], writer.slice_of(writer.value(whole).text, whole, cut))
+        for leaf, (whole, cut) in body.slices.items()
+    ]
+    paragraphs = Paragraphs(writer, loop.routine, inner, indent)
+    for node in loop.statements:
+        paragraphs.add(node, writer.statement(node, loop))
+    parts = [names[node] for node in body.partial]
+    rows = names.size(str(body.tile))
+    if any(re.search(rf"\b{rows}\b", line.code) for line in inner):
+        inner.insert(0, Line(f"{indent}{rows} = {found.last} - {found.first}"))
+    head = [
+        Line(""),
+        Line(f"def {found.function}({found.first}, {found.last}, work, part):"),
+        Line(f'{indent}"""{_tile_doc(writer, loop, found)}"""'),
+        *(Line(f"{indent}{name} = {text}") for name, text in slices),
+    ]
+    back = f"return {', '.join(parts) + ',' * (len(parts) == 1)}" if parts else "return ()"
+    called = ", ".join(parts) if len(parts) > 1 else f"({parts[0]},)" if parts else ""
+    call = _call_text(writer, loop, found.function, count)
+    writer.enter(planned)
+    return [
+        *lines,
+        *head,
+        *inner,
+        Line(indent + back),
+        Line(""),
+        Line(f"{called} = {call}" if called else call),
+    ]
+
+
+def _tile_doc(writer: Writer, loop: PlannedLoop, found: LoopNames) -> str:
+    """What a tile's function does, in a line."""
+    of = f" of {clean(str(loop.loop.rows))}" if not isinstance(loop.loop.rows, int) else ""
+    shares = ", and their parts of the sums" if loop.loop.partial else ""
+    return f"Rows {found.first} to {found.last}{of}{shares}."
+
+
+def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str) -> str:
+    """The call that runs a loop; what is usual is left out."""
+    space, names = writer.space_of(loop), writer.names
+    interface = writer.plan.schedule.interface
+    work, part = class_names(writer.plan, space)
+    kinds = (work if space.buffers else "None", part if space.parts else "None")
+    sizes = [[names.size(name) for name in each] for each in (space.sizes, space.part_sizes)]
+    how = [loop.loop.whole_of[node].op.combines for node in loop.loop.partial]
+    options = [
+        f"({', '.join(kinds)})",
+        f"sizes=({', '.join(return_tuple(each) if each else '()' for each in sizes)})" if any(sizes) else "",
+        f"how={return_tuple([f'np.{one}' for one in how])}" if set(how) - {"add"} else "",
+        "" if any(node.op.name == "matmul" for node in loop.loop.steps) else "uses_blas=False",
+        f"threads={interface.threads}" if interface.threads else "",
+        f"at_most={writer.plan.most_threads}" if writer.plan.most_threads and not interface.threads else "",
+    ]
+    return f"_by_tiles({', '.join(text for text in (function, count, str(loop.most), *options) if text)})"
+
+
+# ---- sizes and titles ----
 
 
 def size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]) -> list[Line]:
@@ -105,10 +222,11 @@ def size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[s
 def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
     """The heading of each step: its layer, and its phase where a function has several."""
     phases = {} if routine.kind == "reference" else writer.plan.schedule.phases
-    several = routine.kind == "step" or len({phases.get(node) for node in routine.steps}) > 1
+    phase_of = {node: phases.get(writer.whole(node)) for node in routine.steps}
+    several = routine.kind == "step" or len(set(phase_of.values())) > 1
     layers = layer_names(writer.graph, routine.steps, writer.reader_of)
     titles: dict[Node, tuple[str, ...]] = {}
     for node in routine.steps:
-        phase, layer = phases.get(node, "forward"), clean(layers[node])
+        phase, layer = phase_of[node] or "forward", clean(layers[node])
         titles[node] = (*((phase,) if several else ()), *((layer,) if layer and phase != "update" else ()))
     return titles

@@ -12,6 +12,7 @@ import numpy as np
 from graphgrad.core.dim import Size
 from graphgrad.core.node import Node
 from graphgrad.core.text import write_nodes
+from graphgrad.emit import runtime
 from graphgrad.emit.namer import Namer, identifier
 from graphgrad.emit.numpy import Writer
 from graphgrad.emit.routines import Function, functions, output_words
@@ -45,19 +46,31 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     if constants:
         text.append("")
     text.append("# fmt: off")
-    if plan.workspace:
-        text += ["", *workspace_text(plan, names, writer.buffers)]
+    text += workspace_text(plan, names, writer.buffers)
     for helper in writer.helpers:
         text += ["", *helper.source.rstrip("\n").split("\n")]
     statements: list[Statement] = []
     for function in written:
         _add_function(text, function, statements)
     text += ["", *map(wrap, selfcheck_text(writer).rstrip("\n").split("\n"))]
+    for name in runtimes(plan):
+        text += ["", "", *runtime.text(name).split("\n")]
     return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays)
 
 
+def runtimes(plan: Plan) -> tuple[str, ...]:
+    """What the module carries of `graphgrad.emit.runtime`."""
+    if plan.tiles:
+        return ("pool", "tiles")
+    return ("pool",) if plan.workspace else ()
+
+
 def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
-    standard = ["import threading"] * bool(plan.workspace) + ["from pathlib import Path"] * bool(arrays)
+    standard = ["import threading"] * bool(plan.workspace)
+    if plan.tiles:
+        standard = ["import math", "import os", "import sys", "import threading", "import weakref"]
+        standard.append("from collections import deque")
+    standard += ["from pathlib import Path"] * bool(arrays)
     return [*standard, *([""] if standard else []), "import numpy as np"]
 
 
@@ -69,7 +82,7 @@ def _add_function(text: list[str], function: Function, statements: list[Statemen
     for line, written in zip(body, lay_out(body), strict=True):
         rows = written.count("\n") + 1
         if line.nodes:
-            statements.append(Statement(name, line.code, range(number + 1, number + rows + 1), line.nodes))
+            statements.append(Statement(name, line.code.strip(), range(number + 1, number + rows + 1), line.nodes))
         text.append(written)
         number += rows
 
@@ -130,7 +143,7 @@ def _docstring(writer: Writer) -> str:
 def _memory_sentence(writer: Writer) -> str:
     memory = writer.plan.memory
     when, kept = "at most", ""
-    if writer.plan.workspace:
+    if writer.plan.workspace or writer.plan.tiles:
         when, kept = "in a thread's first call", ", and the rest is kept for its next"
     results = f"{_bytes(writer, memory.results)} of it results"
     return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} {when}, {results}{kept}."

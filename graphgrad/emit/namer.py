@@ -7,17 +7,19 @@ import keyword
 import re
 from collections.abc import Iterable
 from copy import copy
+from typing import NamedTuple
 
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
-from graphgrad.plan.plan import Plan
+from graphgrad.plan.loops import PlannedLoop
+from graphgrad.plan.plan import Plan, PlannedRoutine
 from graphgrad.plan.schedule import Routine
 
 RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
         "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
-        "threading",
+        "part", "math", "os", "sys", "threading", "weakref", "deque",
     }
 )  # fmt: skip
 """What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""
@@ -38,6 +40,17 @@ def identifier(text: str, fallback: str = "value") -> str:
     return f"{plain}_" if plain in RESERVED else plain
 
 
+class LoopNames(NamedTuple):
+    """The names within a loop."""
+
+    names: Namer
+    function: str
+    """What computes a tile."""
+    first: str
+    last: str
+    """The rows where a tile begins and ends."""
+
+
 class Namer:
     """Gives every value and every named size of a module its identifier, each one once in a function.
 
@@ -49,6 +62,7 @@ class Namer:
         self._nodes: dict[Node, str] = {}
         self._sizes: dict[str, str] = {}
         self._within: dict[Routine, Namer] = {}
+        self._start_loops()
         self._graph: Graph = plan.schedule.graph
         schedule = plan.schedule
         for leaf in schedule.interface.arguments:
@@ -71,10 +85,50 @@ class Namer:
             return self._within[routine]
         inner = self._within[routine] = copy(self)
         inner._taken, inner._nodes = dict(self._taken), dict(self._nodes)
+        inner._start_loops()
         if routine.kind == "reference":
             inner._graph = self._graph.original
         inner._name_steps(routine)
         return inner
+
+    def _start_loops(self) -> None:
+        self._loops: dict[PlannedLoop, LoopNames] = {}
+        self._loop_taken: dict[str, int] = {}
+        self._in_loops: dict[tuple[str, object], str] = {}
+
+    def of_loop(self, planned: PlannedRoutine, loop: PlannedLoop) -> LoopNames:
+        """The names within a loop of a function. A tile is called as its whole, if that is not there, too."""
+        outer = self.within(planned.routine)
+        if loop in outer._loops:
+            return outer._loops[loop]
+        inner = copy(outer)
+        inner._taken, inner._graph = outer._loop_taken, loop.graph
+        if not inner._taken:  # the first loop of the function
+            inner._taken.update(outer._taken)
+        body, whole_of = loop.loop, loop.loop.whole_of
+        inner._nodes, inner._sizes = dict(outer._nodes), {**outer._sizes, str(body.tile): inner._once("rows")}
+        for leaf, (whole, cut) in body.slices.items():
+            inner._nodes[leaf] = inner._once(f"{outer.base_of(whole)}_tile", (whole, cut))
+        for tile, whole in whole_of.items():
+            if tile is whole:
+                continue
+            is_there = whole in planned.statements and tile not in body.partial
+            name = outer._nodes[whole]
+            inner._nodes[tile] = inner._once(f"{name}_tile", (whole, None)) if is_there else name
+        first, last = inner._once("first"), inner._once("last")
+        found = outer._loops[loop] = LoopNames(inner, inner.fresh("tile"), first, last)
+        return found
+
+    def _once(self, base: str, key: object = None) -> str:
+        """A name that all loops of a function have for the same thing."""
+        known = (base, key)
+        if known not in self._in_loops:
+            self._in_loops[known] = self.fresh(base)
+        return self._in_loops[known]
+
+    def base_of(self, node: Node) -> str:
+        """What a node's name starts with: its own, or for a constant what constants are called."""
+        return self._nodes.get(node, "constant")
 
     def _name_steps(self, routine: Routine) -> None:
         inside = self._inside[routine]

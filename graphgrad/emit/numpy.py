@@ -8,17 +8,21 @@ import numpy as np
 
 from graphgrad.core import dim
 from graphgrad.core.dim import Size
-from graphgrad.core.form import SUM, Destination, Form, Helper, Lines
+from graphgrad.core.form import PRODUCT, SUM, Destination, Form, Helper, Lines
 from graphgrad.core.graph import Origin
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape
-from graphgrad.emit.namer import Namer
+from graphgrad.emit.namer import LoopNames, Namer
 from graphgrad.emit.source import Comment, Line
 from graphgrad.emit.spelling import clean, dtype_text
 from graphgrad.emit.workspace import buffer_names
 from graphgrad.ops.leaf import literal
+from graphgrad.plan.buffers import Buffer
+from graphgrad.plan.dependence import Cut
+from graphgrad.plan.loops import PlannedLoop
 from graphgrad.plan.plan import Plan, PlannedRoutine
 from graphgrad.plan.schedule import is_free
+from graphgrad.plan.space import TileSpace
 
 _LONGEST_PLACE = 32
 
@@ -35,15 +39,35 @@ class Writer:
         self.helpers: dict[Helper, None] = {}
         """What statements written so far call, in order."""
         self.buffers = buffer_names(plan, names)
+        self.loop: PlannedLoop | None = None
+        """The loop that is being written, if it is one."""
+        self.rows = ("first", "last")
+        """What the rows are called where its tile begins and ends."""
         self._first_reader = {
             part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs
         }
 
     def enter(self, routine: PlannedRoutine) -> None:
         """From here on, names and places are those of this function."""
+        self.loop = None
         self.names = self._module_names.within(routine.routine)
         whole = self.plan.schedule.graph
         self.graph = whole.original if routine.routine.kind == "reference" else whole
+
+    def enter_loop(self, routine: PlannedRoutine, loop: PlannedLoop) -> LoopNames:
+        """From here on, names and places are those of this loop of a function."""
+        found = self._module_names.of_loop(routine, loop)
+        self.loop, self.names, self.graph = loop, found.names, loop.graph
+        self.rows = found.first, found.last
+        return found
+
+    def whole(self, node: Node) -> Node:
+        """The node of the function that a node is a tile of, or itself."""
+        return node if self.loop is None else self.loop.loop.whole_of.get(node, node)
+
+    def space_of(self, loop: PlannedLoop) -> TileSpace:
+        """The arrays of a loop's tiles."""
+        return next(space for space in self.plan.tiles if space.rows == loop.loop.rows)
 
     def size(self, size: Size) -> Form:
         text = dim.spell(size, self.names.size)
@@ -107,34 +131,66 @@ class Writer:
     def _is_number(self, node: Node) -> bool:
         return is_free(node) and not node.op.is_leaf and node not in self.constants
 
-    def statement(self, node: Node, routine: PlannedRoutine) -> list[Line]:
+    def statement(self, node: Node, routine: PlannedRoutine | PlannedLoop) -> list[Line]:
         """The lines that compute a node."""
         name, nodes, comment = self.names[node], routine.statements[node], self.comment(node)
         codes = self._placed(node, name, routine) if routine.placement is not None else None
         if codes is None:
             written = self.expression(node, routine.inside)
             codes = (f"{name} = {written.text}",) if isinstance(written, Form) else written.statements
+            filled = self._filled(node)
+            codes = codes if filled is None else (*codes, f"{filled}[...] = {name}")
         first, *rest = (code.replace("{out}", name) for code in codes)
+        if self.loop is not None:
+            nodes = tuple(map(self.whole, nodes))
         return [Line(first, comment, nodes), *(Line(code, None, nodes) for code in rest)]
 
-    def _placed(self, node: Node, name: str, routine: PlannedRoutine) -> tuple[str, ...] | None:
+    def _placed(
+        self, node: Node, name: str, routine: PlannedRoutine | PlannedLoop
+    ) -> tuple[str, ...] | None:
         """The statements that compute a node where its value is to lie; None if its op's expression will do."""
         placement = routine.placement
         if placement is None or node.op.into is None:
             return None
         buffer, over = placement.buffers.get(node), placement.over.get(node)
-        scratch = tuple(f"work.{self.buffers[each]}" for each in placement.scratch.get(node, ()))
-        out = None
+        scratch = tuple(self._array(each) for each in placement.scratch.get(node, ()))
+        out = self._filled(node) or self._part(node)
         if over is not None:
             out = self.names[over]
         elif buffer is not None:
-            out = f"work.{self.buffers[buffer]}"
-        elif scratch:
+            out = self._array(buffer)
+        elif out is None and scratch:
             out = f"np.empty({self.shape(node.shape)}, {dtype_text(node.dtype)})"
         written = node.op.into(self, self.parts(node, routine.inside), node, Destination(out, scratch))
         if isinstance(written, Form):
             return (f"{name} = {written.text}",)
         return None if written is None else (f"{name} = {out}", *written.statements)
+
+    def _array(self, buffer: Buffer) -> str:
+        """A buffer: of the call's workspace, or of the tile's."""
+        if self.loop is None:
+            return f"work.{self.buffers.whole[buffer]}"
+        return f"work.{self.buffers.tiles[self.space_of(self.loop)][buffer]}"
+
+    def _part(self, node: Node) -> str | None:
+        """Where a tile's part of a large sum goes."""
+        if self.loop is None or node not in self.loop.parts:
+            return None
+        return f"part.{self.buffers.parts[self.space_of(self.loop)][self.loop.parts[node]]}"
+
+    def _filled(self, node: Node) -> str | None:
+        """The slice of a whole array that a tile's value goes to."""
+        if self.loop is None or node not in self.loop.loop.stored:
+            return None
+        whole = self.loop.loop.whole_of[node]
+        return self.slice_of(self.names[whole], whole, self.loop.loop.cuts[node])
+
+    def slice_of(self, text: str, whole: Node, cut: Cut) -> str:
+        """The rows of a tile of a whole array."""
+        assert self.loop is not None  # there are tiles in loops only
+        first, last = self.rows
+        scale = "" if cut.per_row == 1 else f" * {self.size(cut.per_row).at(PRODUCT + 1)}"
+        return f"{text}[{':, ' * cut.axis}{first}{scale}:{last}{scale}]"
 
     def comment(self, node: Node) -> Comment | None:
         """The chain-rule term, or the user's expression and its place."""
@@ -158,7 +214,7 @@ class Writer:
                 )
                 return f"{forward.op.name + ':':<10} {rule}"
             case "unbroadcast":
-                return f"{self.reader_of(forward).op.name + ':':<10} {name} was broadcast{_over(node)}"
+                return f"{self.reader_of(forward).op.name + ':':<10} {name} was broadcast{_over(self.whole(node))}"
             case "accumulate":
                 return f"{'sum:':<10} {name} is used more than once"
             case "guard":

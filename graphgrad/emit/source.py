@@ -84,7 +84,8 @@ def _one(line: Line, indent: str, column: int, text_width: int) -> str:
     full = f"{indent}{line.code:<{max(column, len(line.code) + 2)}}# {comment}".rstrip()
     if len(full) <= WIDTH:
         return full
-    return f"{indent}# {comment}"[:WIDTH].rstrip() + "\n" + wrap(indent + line.code)
+    own = indent + line.code[: len(line.code) - len(line.code.lstrip())]
+    return f"{own}# {comment}"[:WIDTH].rstrip() + "\n" + wrap(indent + line.code)
 
 
 def _comment(comment: Comment, text_width: int) -> str:

@@ -1,60 +1,69 @@
-"""The workspace in emitted source: the buffers, and which call may use them."""
+"""The arrays that emitted functions compute into: one class for those of a whole call, and one for those of a tile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from graphgrad.core.dim import spell
 from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import Comment, Line, lay_out
 from graphgrad.emit.spelling import dtype_text, return_tuple
-from graphgrad.plan.buffers import Buffer
+from graphgrad.plan.buffers import Buffer, Placement
 from graphgrad.plan.plan import Plan
+from graphgrad.plan.space import TileSpace
 
-POOL = '''
-class _Pool(threading.local):
-    """Each thread's own workspaces, by size, but for those that a call is using."""
-
-    def __init__(self):
-        self.free = {}
-'''
-FREE = "_pool = _Pool()"
-BORROW = '''
-def _borrow(*sizes):
-    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
-    return _pool.free.pop(sizes, None) or Workspace(*sizes)
-'''
-GIVE_BACK = '''
-def _give_back(work, *sizes):
-    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
-    free = _pool.free
-    free[sizes] = work
-    for unused in list(free)[:-4]:
-        free.pop(unused, None)
-'''
-FIXED = {"_Pool": POOL, "_pool": FREE, "_borrow": BORROW, "_give_back": GIVE_BACK}
-"""What stands in every module that has a workspace, word for word."""
+Holders = Mapping[Buffer, Sequence[str]]
+"""The names of the values that a buffer holds, one after the other."""
 
 
-def buffer_names(plan: Plan, names: Namer) -> dict[Buffer, str]:
-    """Each buffer is called after the first value it holds in the function that people call most."""
+@dataclass(frozen=True)
+class BufferNames:
+    """What the buffers of a module are called: each after the first value it holds where most calls go."""
+
+    whole: Mapping[Buffer, str]
+    tiles: Mapping[TileSpace, Mapping[Buffer, str]]
+    parts: Mapping[TileSpace, Mapping[Buffer, str]]
+
+
+def buffer_names(plan: Plan, names: Namer) -> BufferNames:
+    """Give every buffer its name."""
+    main = plan.main
+    planned = (main, *(other for other in plan.routines if other is not main))
+    tiles: dict[TileSpace, dict[Buffer, str]] = {}
+    parts: dict[TileSpace, dict[Buffer, str]] = {}
+    for space in plan.tiles:
+        loops = [(one, loop) for one in planned for loop in one.loops if loop.loop.rows == space.rows]
+        within = [(names.of_loop(one, loop).names, loop) for one, loop in loops]
+        tiles[space] = _named(pair for inner, loop in within for pair in _held(loop.placement, inner))
+        parts[space] = _named(
+            (buffer, inner[node]) for inner, loop in within for node, buffer in loop.parts.items()
+        )
+    whole = _named(
+        pair
+        for one in planned
+        if one.placement is not None
+        for pair in _held(one.placement, names.within(one.routine))
+    )
+    return BufferNames(whole, tiles, parts)
+
+
+def _held(placement: Placement, names: Namer) -> Iterable[tuple[Buffer, str]]:
+    """Each buffer with what it holds."""
+    for node, buffer in placement.buffers.items():
+        yield buffer, names[node]
+    for node, buffers in placement.scratch.items():
+        for buffer in buffers:
+            yield buffer, f"{names[node]}_scratch"
+
+
+def _named(held: Iterable[tuple[Buffer, str]]) -> dict[Buffer, str]:
     found: dict[Buffer, str] = {}
     taken: set[str] = set()  # only asked, never iterated
-    main = plan.main
-    for planned in (main, *(other for other in plan.routines if other is not main)):
-        if planned.placement is None:
-            continue
-        inner = names.within(planned.routine)
-        holders = planned.placement.buffers.items()
-        scratch = [
-            (buffer, f"{inner[node]}_scratch")
-            for node, buffers in planned.placement.scratch.items()
-            for buffer in buffers
-        ]
-        for buffer, name in [*((buffer, inner[node]) for node, buffer in holders), *scratch]:
-            if buffer not in found:
-                found[buffer] = _unused(name, taken)
-                taken.add(found[buffer])
+    for buffer, name in held:
+        if buffer not in found:
+            found[buffer] = _unused(name, taken)
+            taken.add(found[buffer])
     return found
 
 
@@ -66,36 +75,86 @@ def _unused(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def workspace_text(plan: Plan, names: Namer, buffers: Mapping[Buffer, str]) -> list[str]:
-    """The class of the workspace, and the pool that hands it out."""
-    held: dict[Buffer, dict[str, None]] = {}
+# ---- classes ----
+
+
+def workspace_text(plan: Plan, names: Namer, buffers: BufferNames) -> list[str]:
+    """The classes of the arrays."""
     main = plan.main
-    if main.placement is not None:
-        inner = names.within(main.routine)
-        for node, buffer in main.placement.buffers.items():
-            held.setdefault(buffer, {})[inner[node]] = None
-    sizes = [names.size(size) for size in plan.workspace_sizes]
-    lines: list[Line] = []
-    for buffer in plan.workspace:
-        shape = [spell(size, names.size) for size in buffer.spec.shape]
-        code = f"self.{buffers[buffer]} = np.empty({return_tuple(shape)}, {dtype_text(buffer.spec.dtype)})"
-        lines.append(Line(code, Comment(_holders([*held.get(buffer, ())]))))
-    one = f", for one {' and '.join(sizes)}" if sizes else ""
+    text: list[str] = []
+    if plan.workspace:
+        sizes = [names.size(size) for size in plan.workspace_sizes]
+        held = _held(main.placement, names.within(main.routine)) if main.placement is not None else ()
+        for_one = f", for one {' and '.join(sizes)}" if sizes else ""
+        doc = f"What a call computes into{for_one}. A thread keeps it for its next call."
+        lines = _arrays(plan.workspace, buffers.whole, names, "np.empty", _by_buffer(held))
+        text += _class("Workspace", doc, sizes, lines)
+    for space in plan.tiles:
+        loops = [loop for loop in main.loops if loop.loop.rows == space.rows]
+        inner = [names.of_loop(main, loop).names for loop in loops]
+        of_rows = inner[0] if inner else _any_names(plan, names, space)
+        if space.buffers:
+            sizes = [of_rows.size(name) for name in (str(space.tile), *space.sizes)]
+            held = [pair for one, loop in zip(inner, loops, strict=True) for pair in _held(loop.placement, one)]
+            doc = f"What a thread computes a tile of {names_of(space, names)} into, of so many rows. It keeps it."
+            lines = _arrays(space.buffers, buffers.tiles[space], of_rows, "empty", _by_buffer(held))
+            text += _class(class_names(plan, space)[0], doc, [*sizes, "empty=np.empty"], lines)
+        if space.parts:
+            sizes = [of_rows.size(name) for name in space.part_sizes]
+            doc = "Where a tile computes its part of what is added up from tile to tile."
+            lines = _arrays(space.parts, buffers.parts[space], of_rows, "empty", {})
+            text += _class(class_names(plan, space)[1], doc, [*sizes, "empty=np.empty"], lines)
+    return text
+
+
+def class_names(plan: Plan, space: TileSpace) -> tuple[str, str]:
+    """The classes of a dimension's tiles and parts."""
+    number = plan.tiles.index(space)
+    return (f"_Tile_{number + 1}", f"_Parts_{number + 1}") if number else ("_Tile", "_Parts")
+
+
+def names_of(space: TileSpace, names: Namer) -> str:
+    """What the dimension is called."""
+    return spell(space.rows, names.size) if not isinstance(space.rows, int) else f"{space.rows} rows"
+
+
+def _any_names(plan: Plan, names: Namer, space: TileSpace) -> Namer:
+    return next(
+        names.of_loop(one, loop).names
+        for one in plan.routines
+        for loop in one.loops
+        if loop.loop.rows == space.rows
+    )
+
+
+def _by_buffer(held: Iterable[tuple[Buffer, str]]) -> Holders:
+    found: dict[Buffer, dict[str, None]] = {}
+    for buffer, name in held:
+        found.setdefault(buffer, {})[name] = None
+    return {buffer: [*names] for buffer, names in found.items()}
+
+
+def _class(name: str, doc: str, sizes: Sequence[str], lines: Sequence[Line]) -> list[str]:
     return [
         "",
-        "class Workspace:",
-        f'    """What a call computes into{one}. A thread keeps it for its next call."""',
+        "",
+        f"class {name}:",
+        f'    """{doc}"""',
         "",
         f"    def __init__({', '.join(('self', *sizes))}):",
         *lay_out(lines, " " * 8),
-        "",
-        *POOL.split("\n"),
-        "",
-        FREE,
-        "",
-        *BORROW.split("\n"),
-        *GIVE_BACK.rstrip("\n").split("\n"),
     ]
+
+
+def _arrays(
+    buffers: Iterable[Buffer], called: Mapping[Buffer, str], names: Namer, maker: str, held: Holders
+) -> list[Line]:
+    lines: list[Line] = []
+    for buffer in buffers:
+        shape = [spell(size, names.size) for size in buffer.spec.shape]
+        code = f"self.{called[buffer]} = {maker}({return_tuple(shape)}, {dtype_text(buffer.spec.dtype)})"
+        lines.append(Line(code, Comment(_holders([*held.get(buffer, ())])) if held else None))
+    return lines
 
 
 def _holders(names: list[str], longest: int = 50) -> str:
@@ -107,9 +166,12 @@ def _holders(names: list[str], longest: int = 50) -> str:
     return shown or "of other functions"
 
 
+# ---- who may use them ----
+
+
 def borrow_line(plan: Plan, names: Namer) -> Line:
     """Where a function gets its workspace."""
-    return Line(f"work = _borrow({', '.join(map(names.size, plan.workspace_sizes))})")
+    return Line(f"work = _borrow({', '.join(('Workspace', *map(names.size, plan.workspace_sizes)))})")
 
 
 def give_back_line(plan: Plan, names: Namer) -> Line:

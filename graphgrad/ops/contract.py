@@ -113,6 +113,7 @@ def _samples(rng: np.random.Generator) -> Iterator[Sample]:
     ),
     rule={"x": "dA = G B.T", "y": "dB = A.T G"},
     noun="product",
+    combines="add",
     operands=("x", "y"),
     cost=_flops,
 )

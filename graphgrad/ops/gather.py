@@ -300,6 +300,7 @@ def _scatter_samples(rng: np.random.Generator) -> Iterator[Sample]:
     ),
     rule={"x0": "G at that place"},
     noun="added_up",
+    combines="add",
     is_expression=False,
     temporaries=temporaries_of(0),
     operands=None,

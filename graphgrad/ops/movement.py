@@ -12,7 +12,7 @@ from graphgrad.core.dim import Size, floor_divide, multiply
 from graphgrad.core.errors import ArgumentError, ShapeError, UnsupportedError
 from graphgrad.core.form import ATOM, Destination, Form, Lines, Speller
 from graphgrad.core.node import Node
-from graphgrad.core.op import BROADCAST, WHOLE, AxisRole, Fault, Sample, apply, defop
+from graphgrad.core.op import BROADCAST, WHOLE, AxisRole, Blocks, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Shape, Spec, as_shape, broadcast, shape_text, size_of
 from graphgrad.ops.leaf import Operand, as_node
@@ -47,17 +47,28 @@ def _reshape_spec(x: Spec, *, shape: Shape) -> Spec:
 
 
 def _reshape_axes(x: Spec, *, shape: Shape) -> tuple[tuple[AxisRole, ...], ...]:
-    """An axis that stands after and before the same sizes, in both shapes, is mapped."""
-    roles: list[AxisRole] = []
-    for axis, size in enumerate(x.shape):
-        before, after = size_of(x.shape[:axis]), size_of(x.shape[axis + 1 :])
-        target = [
-            at
-            for at, other in enumerate(shape)
-            if other == size and size_of(shape[:at]) == before and size_of(shape[at + 1 :]) == after
-        ]
-        roles.append(target[0] if target else WHOLE)
-    return (tuple(roles),)
+    """An axis that stands after and before the same sizes, in both shapes, is mapped; one after the same sizes of which
+    the other shape has a multiple or a part, in blocks."""
+    return (tuple(_role_in(shape, x.shape, axis) for axis in range(len(x.shape))),)
+
+
+def _role_in(shape: Shape, old: Shape, axis: int) -> AxisRole:
+    size, before, after = old[axis], size_of(old[:axis]), size_of(old[axis + 1 :])
+    blocks: AxisRole = WHOLE
+    for at, other in enumerate(shape):
+        if other == 1 or size == 1 or size_of(shape[:at]) != before:
+            if other == size and size_of(shape[:at]) == before and size_of(shape[at + 1 :]) == after:
+                return at
+            continue
+        if other == size and size_of(shape[at + 1 :]) == after:
+            return at
+        if _divides(size, other) or _divides(other, size):
+            blocks = Blocks(at)
+    return blocks
+
+
+def _divides(part: Size, whole: Size) -> bool:
+    return part != 0 and multiply(floor_divide(whole, part), part) == whole
 
 
 def _spell_reshape(speller: Speller, parts: Sequence[Form], node: Node) -> Form:

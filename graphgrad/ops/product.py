@@ -84,6 +84,7 @@ def _prod_jvp(t: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) 
     rule={"x": "G times all other factors"},
     lazy=True,
     noun="product",
+    combines="multiply",
     operands=("x",),
     cost=lambda inputs, result: inputs[0].size,
 )

@@ -182,6 +182,7 @@ def _with(result: Node, initial: Any, combine: Callable[..., Node], dtype: Any) 
     rule={"x": "G to each summand"},
     lazy=True,
     noun="total",
+    combines="add",
     operands=("x",),
     cost=lambda inputs, result: inputs[0].size,
 )
@@ -308,6 +309,7 @@ _EXTREME: dict[str, Any] = {
     numpy=spell_reduction("np.max"),
     into=reduce_into("np.max"),
     noun="largest",
+    combines="maximum",
     **_EXTREME,
 )
 def max(
@@ -340,6 +342,7 @@ def max(
     numpy=spell_reduction("np.min"),
     into=reduce_into("np.min"),
     noun="smallest",
+    combines="minimum",
     **_EXTREME,
 )
 def min(

@@ -10,7 +10,7 @@ import numpy as np
 from graphgrad.core.errors import ArgumentError, ShapeError
 from graphgrad.core.form import Destination, Form, Speller
 from graphgrad.core.node import Node
-from graphgrad.core.op import WHOLE, AxisRole, Fault, NotDifferentiable, Sample, apply, defop
+from graphgrad.core.op import WHOLE, AxisRole, Combination, Fault, NotDifferentiable, Sample, apply, defop
 from graphgrad.core.operators import bind
 from graphgrad.core.provenance import composite
 from graphgrad.core.spec import Spec
@@ -48,7 +48,7 @@ def _truth_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 
 def _define(
-    function: Callable[..., Any], noun: str
+    function: Callable[..., Any], noun: str, combines: Combination
 ) -> Callable[[Callable[P, Node | None]], Callable[P, Node]]:
     return defop(
         infer=reduction_spec(function),
@@ -62,12 +62,13 @@ def _define(
         errors=REDUCTION_FAULTS,
         rule={},
         noun=noun,
+        combines=combines,
         operands=("x",),
         cost=lambda inputs, result: inputs[0].size,
     )
 
 
-@_define(np.any, "is_any")
+@_define(np.any, "is_any", "logical_or")
 def any(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: Operand | None = None) -> Node:
     """Whether any element is other than 0, over one axis, several, or all; boolean, and false of nothing.
 
@@ -83,7 +84,7 @@ def any(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: Operand
     return apply("any", masked(node if where is None else truth(node), where, False), **attrs)
 
 
-@_define(np.all, "is_all")
+@_define(np.all, "is_all", "logical_and")
 def all(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: Operand | None = None) -> Node:
     """Whether all elements are other than 0, over one axis, several, or all; boolean, and true of nothing.
 

@@ -35,12 +35,17 @@ def is_contiguous(node: Node) -> bool:
     return True
 
 
-def copies(results: Sequence[Node], kept: Iterable[Node] = ()) -> tuple[bool, ...]:
-    """For each result, whether to copy it: an argument, a constant, a view, a repetition, or something that is kept."""
-    taken = {base(node) for node in kept}
+def copies(
+    results: Sequence[Node], kept: Iterable[Node] = (), own: Container[Node] = ()
+) -> tuple[bool, ...]:
+    """For each result, whether to copy it: an argument, a constant, a view, a repetition, or something that is kept.
+
+    Those in `own` are arrays of their own, views or not.
+    """
+    taken = {base(node, own) for node in kept}
     decided: list[bool] = []
     for node in results:
-        owner = base(node)
+        owner = base(node, own)
         shared = owner is not node or is_free(node) or owner in taken
         decided.append(shared)
         if not shared:

@@ -7,7 +7,7 @@ that nothing reads any more, or, element by element, that of an operand it is th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -80,6 +80,8 @@ def place(
     results: Iterable[Node],
     fresh: Iterable[Node],
     anew: Mapping[Node, None],
+    combined: Container[Node] = (),
+    filled: Container[Node] = (),
 ) -> Placement:
     """Give the values of a function their buffers.
 
@@ -93,10 +95,18 @@ def place(
         Values that the caller will own.
     anew:
         Values that are too small for a buffer.
+    combined:
+        Values that a loop puts together of its tiles' parts: they are made anew.
+    filled:
+        Values that a loop fills tile by tile, while it reads what it needs.
     """
     own = dict.fromkeys(fresh)
     wanted = {
-        node: None for node in statements if node not in own and node not in anew and wants_buffer(node)
+        node: None
+        for node in statements
+        if node not in own
+        and node not in combined
+        and (node in filled or (node not in anew and wants_buffer(node)))
     }
     last = _last_reads(statements, results, wanted)
     free: dict[Spec, list[Buffer]] = {}
@@ -117,12 +127,14 @@ def place(
     for at, (node, nodes) in enumerate(statements.items()):
         overwritten = None
         if node in wanted:
-            overwritten = _overwritten(node, nodes, buffers, last, at, wanted)
+            if node not in filled:
+                overwritten = _overwritten(node, nodes, buffers, last, at, wanted)
             if overwritten is not None:
                 over[node], buffers[node] = overwritten, buffers[overwritten]
             else:
                 buffers[node] = take(node.spec)
-        if node.op.scratch and node.op.into is not None and node not in anew:
+        by_loop = node in combined or node in filled
+        if node.op.scratch and node.op.into is not None and node not in anew and not by_loop:
             scratch[node] = tuple(take(node.spec) for _ in range(node.op.scratch))
             for buffer in scratch[node]:
                 free.setdefault(buffer.spec, []).append(buffer)

@@ -40,7 +40,7 @@ def inlined(
             continue
         light = node.op.light and depth[node] <= _DEEPEST
         nested = depth[node] < _DEEPEST and (anew is None or node in anew)
-        if light or (nested and _same_term(graph, node, own[0])):
+        if light or (nested and same_term(graph, node, own[0])):
             found[node] = None
     return found
 
@@ -51,7 +51,7 @@ def _has_name(graph: Graph, node: Node) -> bool:
     return any(origin.role == "cotangent" for origin in graph.origins.get(node, ()))
 
 
-def _same_term(graph: Graph, node: Node, reader: Node) -> bool:
+def same_term(graph: Graph, node: Node, reader: Node) -> bool:
     """Whether two elementwise nodes were made for the same term of the chain rule."""
     mine, theirs = graph.origins.get(node), graph.origins.get(reader)
     if not mine or not theirs or not (node.op.elementwise and reader.op.elementwise):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
 from graphgrad.plan.alias import base
 from graphgrad.plan.schedule import is_free
+
+if TYPE_CHECKING:
+    from graphgrad.plan.plan import Plan, PlannedRoutine
 
 _REFERENCE = 1_000_000
 """The size that formulas are compared at, to say which moment is the peak."""
@@ -113,14 +117,18 @@ def allocated(
     held: Sequence[Spec],
     copied: Sequence[Node],
     placed: Container[Node],
+    by_loops: Container[Node] = (),
 ) -> Size:
     """The most a routine holds at one time, `held` from the start: its variables live until it returns.
 
-    What is `placed` lies in a buffer.
+    What is `placed` lies in a buffer. Of what is made `by_loops` the array counts, and nothing on the way.
     """
     known: dict[Spec, int] = {}
-    moments = [[] if node in placed else _moment(nodes, known) for node, nodes in statements.items()]
-    own = [() if node in placed else owned(node) for node in statements]
+    own = [() if node in placed else node.specs if node in by_loops else owned(node) for node in statements]
+    moments = [
+        [] if node in placed else list(own[at]) if node in by_loops else _moment(nodes, known)
+        for at, (node, nodes) in enumerate(statements.items())
+    ]
     moments.append([node.spec for node in copied])
     live = highest = 0
     at = len(own)
@@ -160,17 +168,55 @@ def _reuses(node: Node, temporary: Sequence[Spec]) -> bool:
     )
 
 
-def kept(residuals: Iterable[Node]) -> list[Node]:
-    """What residuals hold beyond the arguments: the nodes whose memory they lie in."""
-    return list(dict.fromkeys(owner for owner in map(base, residuals) if not is_free(owner)))
+def kept(residuals: Iterable[Node], own: Container[Node] = ()) -> list[Node]:
+    """What residuals hold beyond the arguments: the nodes whose memory they lie in. Those in `own` are views, and yet
+    arrays of their own."""
+    owners = (base(node, own) for node in residuals)
+    return list(dict.fromkeys(owner for owner in owners if not is_free(owner)))
 
 
-def kept_bytes(residuals: Iterable[Node]) -> Size:
+def kept_bytes(residuals: Iterable[Node], own: Container[Node] = ()) -> Size:
     """What residuals take beyond the arguments."""
-    return total_bytes(kept(residuals))
+    return total_bytes(kept(residuals, own))
 
 
 def larger(a: Size, b: Size) -> Size:
     """The formula that is larger where sizes are large."""
     sizes = dict.fromkeys((*symbols(a), *symbols(b)), _REFERENCE)
     return b if evaluate(b, sizes) > evaluate(a, sizes) else a
+
+
+def count(plan: Plan, threads: int) -> Memory:
+    """The bytes of the call that people make most: forward and the first backward, or forward alone."""
+    schedule = plan.schedule
+    arguments = total_bytes(leaf for leaf in schedule.interface.arguments if leaf.op.name != "rng")
+    results = _results(schedule.forward.results)
+    residuals: Size = 0
+    buffers = [buffer.spec for buffer in plan.workspace]
+    forward = plan.routines[0]
+    if schedule.backwards:
+        residuals = kept_bytes(schedule.residuals, forward.by_loop)
+        results = add(results, _results(plan.routines[1].routine.results))
+    if schedule.has("fused"):
+        peak = _peak(plan.routine("fused"), buffers)
+    else:
+        peak = _peak(forward, buffers)
+        if schedule.backwards:
+            held = [node.spec for node in (*kept(schedule.residuals), *schedule.forward.results)]
+            peak = larger(peak, _peak(plan.routines[1], held))
+    for space in plan.tiles:
+        peak = add(peak, space.on(threads))
+    return Memory(arguments, results, residuals, add(peak, multiply(results, -1)), peak)
+
+
+def _peak(planned: PlannedRoutine, held: Sequence[Spec]) -> Size:
+    copied = [node for node, copy in zip(planned.routine.results, planned.copies, strict=True) if copy]
+    placed = planned.placement.buffers if planned.placement is not None else {}
+    return allocated(planned.statements, held, copied, placed, planned.by_loop)
+
+
+def _results(nodes: Sequence[Node]) -> Size:
+    total: Size = 0
+    for node in nodes:
+        total = add(total, node.spec.nbytes)
+    return total

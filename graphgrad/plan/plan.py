@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from graphgrad.core.dim import Size, add, multiply, symbols
+from graphgrad.core.dim import symbols
 from graphgrad.core.node import Node
-from graphgrad.core.spec import Spec
 from graphgrad.core.traverse import toposort
 from graphgrad.plan.alias import copies, passed_views
 from graphgrad.plan.buffers import Buffer, Placement, place, small
 from graphgrad.plan.check import check_ownership, check_placement
 from graphgrad.plan.inline import inlined, written_with
-from graphgrad.plan.memory import Memory, allocated, kept, kept_bytes, larger, total_bytes
+from graphgrad.plan.limit import fit
+from graphgrad.plan.loops import Item, PlannedLoop, arrange, plan_loop
+from graphgrad.plan.memory import Memory, count
+from graphgrad.plan.rows import LARGEST
 from graphgrad.plan.schedule import Routine, Schedule
+from graphgrad.plan.space import TileSpace, tile_spaces
+from graphgrad.plan.tile import Loop
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +28,33 @@ class PlannedRoutine:
 
     routine: Routine
     statements: Mapping[Node, tuple[Node, ...]]
-    """For each statement, by the node it assigns: all nodes it computes, that one last."""
+    """For each statement, by the node it assigns: all nodes it computes, that one last. What a loop makes counts as
+    one statement for each value."""
     inside: Mapping[Node, None]
     """The steps that stand inside another's statement."""
     copies: tuple[bool, ...]
     """For each result, whether it is copied."""
     placement: Placement | None
     """Where values lie; None where every statement makes a new array, as in a textbook."""
+    loops: tuple[PlannedLoop, ...] = ()
+    at_once: Mapping[Node, str] = field(default_factory=dict)
+    """Why steps that read tiles are in no loop."""
 
+    @cached_property
+    def by_loop(self) -> Mapping[Node, PlannedLoop]:
+        """The values that loops make."""
+        return {node: loop for loop in self.loops for node in loop.outputs}
+
+    @property
+    def steps(self) -> tuple[Node, ...]:
+        """What runs once, not in a loop."""
+        inner = {node for loop in self.loops for node in loop.loop.covered}  # only asked, never iterated
+        return tuple(node for node in self.routine.steps if node not in inner or node in self.statements)
+
+    @property
+    def filled(self) -> tuple[Node, ...]:
+        """The whole arrays that loops write into tile by tile."""
+        return tuple(loop.loop.whole_of[node] for loop in self.loops for node in loop.loop.stored)
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -40,7 +64,19 @@ class Plan:
     routines: tuple[PlannedRoutine, ...]
     workspace: tuple[Buffer, ...]
     """The buffers of all functions; only one of them runs at a time in a workspace."""
-    memory: Memory
+    tiles: tuple[TileSpace, ...]
+    """The buffers of all loops, which each thread has."""
+    most_threads: int | None = None
+    """How many threads there is memory for; None if that is no question."""
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What the call that people make most takes on one thread; formulas in the symbolic sizes."""
+        return self.memory_on(1)
+
+    def memory_on(self, threads: int) -> Memory:
+        """The same on so many threads."""
+        return count(self, threads)
 
     @property
     def workspace_sizes(self) -> tuple[str, ...]:
@@ -65,68 +101,77 @@ class Plan:
 
 
 def plan_memory(schedule: Schedule) -> Plan:
-    """Decide what is written inside what, where values lie, and what is copied; and count the bytes."""
-    planned = tuple(_plan(schedule, routine) for routine in schedule.routines)
+    """Decide what runs in loops, what is written inside what, where values lie, and what is copied.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is a limit to the memory, and no size of tiles keeps it.
+    """
+    limit, threads = schedule.interface.memory_limit, schedule.interface.threads
+
+    def attempt(keeps: bool = True, most: int = LARGEST) -> Plan:
+        return _plan(schedule, keeps, most)
+
+    return attempt() if limit is None else fit(attempt, limit, threads)
+
+
+def _plan(schedule: Schedule, keeps: bool, most: int) -> Plan:
+    planned = tuple(_plan_routine(schedule, routine, keeps, most) for routine in schedule.routines)
     workspace: dict[Buffer, None] = {}
+    loops: list[PlannedLoop] = []
     for one in sorted(planned, key=lambda one: one.routine.kind != "fused"):
         if one.placement is not None:
             workspace.update(dict.fromkeys(one.placement.used))
-    return Plan(schedule, planned, tuple(workspace), _memory(schedule, planned, tuple(workspace)))
+        loops += one.loops
+    return Plan(schedule, planned, tuple(workspace), tile_spaces(loops))
 
 
-def _plan(schedule: Schedule, routine: Routine) -> PlannedRoutine:
+def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) -> PlannedRoutine:
     residuals = schedule.residuals if routine.kind == "forward" else ()
-    textbook = schedule.interface.level == "plain" or routine.kind == "reference"
-    anew = None if textbook else small(routine.steps)
-    graph = schedule.graph.original if routine.kind == "reference" else schedule.graph
-    inside = inlined(graph, routine, residuals, anew)
-    statements = written_with(routine.steps, inside)
-    copied = copies(routine.results, _held(schedule, routine))
-    placement = None
-    if anew is not None:
-        returned = [*routine.results, *residuals]
-        given = [node for node, copy in zip(routine.results, copied, strict=True) if not copy]
-        kept = [part for node in residuals for part in passed_views(node)]
-        placement = place(statements, returned, [*given, *kept], anew)
-        check_placement(statements, returned, placement)
-        check_ownership([*given, *residuals], placement)
-    return PlannedRoutine(routine, statements, inside, copied, placement)
+    if schedule.interface.level == "plain" or routine.kind == "reference":
+        graph = schedule.graph.original if routine.kind == "reference" else schedule.graph
+        inside = inlined(graph, routine, residuals, None)
+        copied = copies(routine.results, _held(schedule, routine))
+        return PlannedRoutine(routine, written_with(routine.steps, inside), inside, copied, None)
+    graph = schedule.graph
+    arranged = arrange(graph, routine, residuals, keeps)
+    loops = {item: plan_loop(graph, routine, item, most) for item in arranged.items if isinstance(item, Loop)}
+    made = {node: loop for loop in loops.values() for node in loop.outputs}
+    own = [item for item in arranged.items if isinstance(item, Node)]
+    anew = small([*own, *made])
+    fixed = [*residuals, *(node for loop in loops for node in loop.reads)]
+    inside = inlined(graph, replace(routine, steps=tuple(own)), fixed, anew)
+    statements = _statements(arranged.items, written_with(own, inside))
+    filled = dict.fromkeys(loop.whole_of[node] for loop in loops for node in loop.stored)
+    copied = copies(routine.results, _held(schedule, routine), made)
+    returned = [*routine.results, *residuals]
+    given = [node for node, copy in zip(routine.results, copied, strict=True) if not copy]
+    kept = [part for node in residuals for part in ([node] if node in made else passed_views(node))]
+    combined = dict.fromkeys(node for node in made if node not in filled)
+    placement = place(statements, returned, [*given, *kept], anew, combined, filled)
+    check_placement(statements, returned, placement)
+    check_ownership((node for node in (*given, *residuals) if node not in made), placement)
+    return PlannedRoutine(
+        routine, statements, inside, copied, placement, tuple(loops.values()), arranged.at_once
+    )
+
+
+def _statements(
+    items: Sequence[Item], single: Mapping[Node, tuple[Node, ...]]
+) -> Mapping[Node, tuple[Node, ...]]:
+    """What each statement computes, in order; of a loop, each value for which it runs."""
+    found: dict[Node, tuple[Node, ...]] = {}
+    for item in items:
+        if isinstance(item, Node):
+            if item in single:
+                found[item] = single[item]
+            continue
+        for node in item.outputs:
+            found[node] = (*(other for other in item.covered if other is not node), node)
+    return found
 
 
 def _held(schedule: Schedule, routine: Routine) -> Sequence[Node]:
     """What is still needed after a routine returned, or belongs to somebody else."""
     return schedule.residuals if routine.kind in ("forward", "backward") else ()
-
-
-def _memory(schedule: Schedule, planned: Sequence[PlannedRoutine], workspace: Sequence[Buffer]) -> Memory:
-    """Of the call that people make most: forward and the first backward, or forward alone."""
-    interface = schedule.interface
-    arguments = total_bytes(leaf for leaf in interface.arguments if leaf.op.name != "rng")
-    results = _results(schedule.forward.results)
-    residuals: Size = 0
-    buffers = [buffer.spec for buffer in workspace]
-    if schedule.backwards:
-        residuals = kept_bytes(schedule.residuals)
-        results = add(results, _results(planned[1].routine.results))
-    fused = next((one for one in planned if one.routine.kind == "fused"), None)
-    if fused is not None:
-        peak = _peak(fused, buffers)
-    else:
-        peak = _peak(planned[0], buffers)
-        if schedule.backwards:
-            held = [node.spec for node in (*kept(schedule.residuals), *schedule.forward.results)]
-            peak = larger(peak, _peak(planned[1], held))
-    return Memory(arguments, results, residuals, add(peak, multiply(results, -1)), peak)
-
-
-def _peak(planned: PlannedRoutine, held: Sequence[Spec]) -> Size:
-    copied = [node for node, copy in zip(planned.routine.results, planned.copies, strict=True) if copy]
-    placed = planned.placement.buffers if planned.placement is not None else {}
-    return allocated(planned.statements, held, copied, placed)
-
-
-def _results(nodes: Sequence[Node]) -> Size:
-    total: Size = 0
-    for node in nodes:
-        total = add(total, node.spec.nbytes)
-    return total

@@ -18,6 +18,7 @@ from graphgrad.rewrite.rules import (
     contract,
     functions,
     neutral,
+    parts,
     positive,
     powers,
     reductions,
@@ -53,6 +54,9 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
 STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE)
 """Before differentiation, once."""
 
+LOWERED: tuple[Rule, ...] = parts.RULES
+"""At the end, once: what costs more, and lets loops compute it tile by tile."""
+
 SAFE: dict[str, tuple[Safety, ...]] = {
     "plain": (),
     "default": ("exact", "rounding", "widening"),
@@ -87,7 +91,8 @@ def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
                 if following is not graph:
                     del done[name]
                 graph = following
-    return tuple(stages)
+    lowered = visit_once(graph, _used(LOWERED, level))[0]
+    return tuple(stages) if lowered is graph else (*stages, ("lower", lowered))
 
 
 def stabilize(graph: Graph, level: str, keep: Sequence[Node] = ()) -> Graph:

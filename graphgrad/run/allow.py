@@ -4,11 +4,13 @@ code: whatever is not listed here is refused."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from graphgrad.core.errors import VerificationError
 from graphgrad.core.form import HELPERS
-from graphgrad.emit.workspace import FIXED
+from graphgrad.emit import runtime
 
 _ALLOWED = frozenset({
     ast.Module, ast.FunctionDef, ast.Return, ast.Assign, ast.AugAssign, ast.Expr, ast.If, ast.For, ast.Raise,
@@ -53,7 +55,18 @@ _METHODS = frozenset(
 )
 """Attributes that emitted code may use of anything else: arrays, dicts, generators, ``np.linalg``, ufuncs."""
 _ARRAY_FILE = '_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))'
-_IMPORTS = ("import numpy as np", "from pathlib import Path", "import threading")
+_IMPORTS = (
+    "import numpy as np",
+    "from pathlib import Path",
+    "import math",
+    "import os",
+    "import sys",
+    "import threading",
+    "import weakref",
+    "from collections import deque",
+)
+_RUNTIME = ("pool", "tiles")
+_WORKSPACE = re.compile(r"Workspace|_(Tile|Parts)(_\d+)?")
 
 
 _SIZES = (ast.Tuple, ast.Name, ast.Constant, ast.BinOp, ast.Call, ast.UnaryOp)
@@ -70,8 +83,9 @@ def check(tree: ast.Module) -> None:
     """
     items = [item for item in tree.body if not _is_fixed(item) and not _is_workspace(item)]
     nodes = [node for item in items for node in _walk(item)]
-    fixed = {item.name for item in tree.body if isinstance(item, ast.FunctionDef) and _is_fixed(item)}
-    known = _bound_names(nodes) | _CALLABLE | fixed | {"np", "_arrays", "Workspace"}
+    fixed = {item.name for item in tree.body if isinstance(item, ast.FunctionDef) and _is_fixed(item)}  # as above
+    classes = {item.name for item in tree.body if isinstance(item, ast.ClassDef)}  # only asked, never iterated
+    known = _bound_names(nodes) | _CALLABLE | fixed | classes | {"np", "_arrays"}
     for item in items:
         if not isinstance(item, ast.FunctionDef | ast.Assign) and not _is_text(item):
             raise _refused(item, f"{type(item).__name__} outside a function")
@@ -108,28 +122,48 @@ def _is_fixed(item: ast.stmt) -> bool:
     if isinstance(item, ast.Import | ast.ImportFrom):
         return any(_same(item, text) for text in _IMPORTS)
     if isinstance(item, ast.FunctionDef | ast.ClassDef):
-        by_hand = FIXED.get(item.name) or HELPERS.get(item.name)
-        return by_hand is not None and _same(item, by_hand)
-    return is_array_file(item) or (isinstance(item, ast.Assign) and _same(item, FIXED["_pool"]))
+        if item.name in HELPERS:
+            return _same(item, HELPERS[item.name])
+        return item.name in _carried() and ast.dump(item) == _carried()[item.name]
+    if isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name) and item.targets[0].id in _carried():
+        return ast.dump(item) == _carried()[item.targets[0].id]
+    return is_array_file(item)
+
+
+@cache
+def _carried() -> Mapping[str, str]:
+    """What modules carry word for word, by the name that each statement gives."""
+    found: dict[str, str] = {}
+    for file in _RUNTIME:
+        for item in ast.parse(runtime.text(file)).body:
+            if isinstance(item, ast.FunctionDef | ast.ClassDef):
+                found[item.name] = ast.dump(item)
+            elif isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name):
+                found[item.targets[0].id] = ast.dump(item)
+    return found
 
 
 def _is_workspace(item: ast.stmt) -> bool:
-    """Whether a statement is the class that makes arrays, and does nothing else."""
-    if not isinstance(item, ast.ClassDef) or item.name != "Workspace":
+    """Whether a statement is a class that makes arrays, and does nothing else."""
+    if not isinstance(item, ast.ClassDef) or not _WORKSPACE.fullmatch(item.name):
         return False
     if item.bases or item.keywords or item.decorator_list or len(item.body) != 2:
         return False
     text, made = item.body
     if not _is_text(text) or not isinstance(made, ast.FunctionDef) or made.name != "__init__":
         return False
+    if [ast.unparse(value) for value in made.args.defaults] not in ([], ["np.empty"]):
+        return False
     return ast.unparse(made.args).startswith("self") and all(map(_makes_array, made.body))
 
 
 def _makes_array(item: ast.stmt) -> bool:
-    """``self.name = np.empty((...), np.dtype)``, of sizes that are names, numbers and arithmetic."""
+    """``self.name = np.empty((...), np.dtype)``, of sizes that are names, numbers and arithmetic; or ``empty``, if that
+    is an argument."""
     if not isinstance(item, ast.Assign) or not isinstance(item.value, ast.Call):
         return False
-    if not ast.unparse(item.targets[0]).startswith("self.") or ast.unparse(item.value.func) != "np.empty":
+    made_by = ast.unparse(item.value.func)
+    if not ast.unparse(item.targets[0]).startswith("self.") or made_by not in ("np.empty", "empty"):
         return False
     inside = [part for argument in item.value.args[:1] for part in _walk(argument)]
     return len(item.value.args) == 2 and all(type(part) in _SIZES for part in inside)
@@ -192,8 +226,8 @@ def _bound_names(nodes: list[ast.AST]) -> set[str]:
 
 def _check_attribute(node: ast.Attribute) -> None:
     owner = node.value
-    if isinstance(owner, ast.Name) and owner.id == "work" and isinstance(node.ctx, ast.Load):
-        return  # one of the workspace's arrays
+    if isinstance(owner, ast.Name) and owner.id in ("work", "part") and isinstance(node.ctx, ast.Load):
+        return  # one of the workspace's arrays, or of a tile's
     allowed = _NUMPY if isinstance(owner, ast.Name) and owner.id == "np" else _METHODS
     if node.attr not in allowed or not isinstance(node.ctx, ast.Load):
         raise _refused(node, f"the attribute {node.attr}")

@@ -1,0 +1,205 @@
+"""Loops over tiles, and the threads that run them."""
+
+import math
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+
+import numpy as np
+
+from graphgrad.emit.runtime.pool import _borrow, _give_back
+
+# ---- from here on, word for word ----
+
+
+class _Team:
+    """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
+
+    Whoever calls works, too, on what of his work nobody has taken yet, so nobody ever waits for a free thread.
+    """
+
+    def __init__(self):
+        self.blas_limit = None
+        self.start()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start)
+
+    def start(self):
+        """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
+        self.lock = threading.Lock()
+        self.at_work = weakref.WeakSet()
+        self.pool = self.blas = None
+        if self.blas_limit is not None:
+            self.hold_blas()
+
+    def cores(self):
+        """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
+        given = os.environ.get("GRAPHGRAD_THREADS", "")
+        if given.isdigit() and int(given):
+            return int(given)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def shares(self, tiles, uses_blas, threads):
+        """Into how many shares to divide work of so many tiles. Threads of BLAS would be in the way of ours."""
+        if tiles < 2 or threads == 1:
+            return 1
+        return min(tiles, threads or self.cores()) if not uses_blas or self.controls_blas() else 1
+
+    def controls_blas(self):
+        """Whether BLAS can be told how many threads to use; with threadpoolctl it can."""
+        if self.blas is None:
+            try:
+                from threadpoolctl import ThreadpoolController  # only now: it takes some milliseconds
+            except ImportError:
+                self.blas = False
+            else:
+                self.blas = ThreadpoolController()
+        return bool(self.blas)
+
+    def hold_blas(self):
+        """BLAS has one thread while anybody is at work, and afterwards what it had before."""
+        with self.lock:
+            if self.at_work and self.blas and self.blas_limit is None:
+                self.blas_limit = self.blas.limit(limits=1, user_api="blas")
+            elif not self.at_work and self.blas_limit is not None:
+                limit, self.blas_limit = self.blas_limit, None
+                limit.restore_original_limits()
+
+    def ask(self, work, count):
+        """Have up to so many other threads do work, as soon as they are free."""
+        from concurrent.futures import ThreadPoolExecutor  # only now: it takes some milliseconds
+
+        others = min(count, self.cores() - 1)
+        try:
+            with self.lock:
+                if self.pool is None and others > 0:
+                    self.pool = ThreadPoolExecutor(self.cores() - 1, "graphgrad")
+                pool = self.pool
+            return [pool.submit(work) for _ in range(others)]
+        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
+            return []
+
+    def run(self, share, count):
+        """share(number, failed) for each number below count; their results in order.
+
+        As soon as one fails, failed is no longer empty, and the others had better stop.
+        """
+        left, done, failed = deque(range(count)), [None] * count, []
+
+        def following():
+            try:
+                return left.popleft()
+            except IndexError:  # others have taken the rest
+                return None
+
+        def work():
+            worker = threading.Event()  # gone with this call, whatever happens to it
+            try:
+                self.at_work.add(worker)
+                self.hold_blas()
+                while not failed and (number := following()) is not None:
+                    done[number] = share(number, failed)
+            except BaseException as error:
+                failed.append(error)
+            finally:
+                self.at_work.discard(worker)
+                self.hold_blas()
+
+        others = self.ask(work, count - 1)
+        try:
+            work()
+            for other in others:
+                if not other.cancel():
+                    other.result()
+        except BaseException as error:
+            failed.append(error)
+        if failed:
+            try:
+                raise failed[0]
+            finally:
+                failed = done = None  # or the error would hold what holds the error
+        return done
+
+
+_team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
+
+
+def _nothing(shape, dtype):
+    """In place of np.empty: as out=None has NumPy's functions make new arrays."""
+
+
+def _cut(work, rows, *sizes):
+    """The arrays for a shorter tile: the beginning of each of a longer one's."""
+    arrays = iter(vars(work).values())
+    return type(work)(
+        rows, *sizes, lambda shape, dtype: next(arrays).reshape(-1)[: math.prod(shape)].reshape(shape)
+    )
+
+
+def _wide(part):
+    """A small sum in float64, so that it does not matter how many tiles are added to it."""
+    return part.astype(np.float64) if part.size <= 4096 and part.dtype in (np.float32, np.float16) else part
+
+
+def _combined(totals, parts, how):
+    """The totals with one more part each."""
+    return [
+        combine(total, part, out=total) if total.size > 4096 else combine(total, part.astype(total.dtype))
+        for total, part, combine in zip(totals, parts, how or [np.add] * len(totals))
+    ]
+
+
+def _by_tiles(tile, count, most, kinds=(None, None), sizes=((), ()), how=None, uses_blas=True, threads=None,
+              at_most=None):
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+
+    A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
+    their classes, sizes what their arrays depend on besides the number of rows.
+    """
+    work_kind, part_kind = kinds
+    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
+    if count <= most:
+        work = None if work_kind is None else _borrow(work_kind, count, *sizes[0])
+        results = tile(0, count, work, new)
+        if work is not None:
+            _give_back(work, count, *sizes[0])
+        return results
+    least = most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4  # then small tiles do not queue
+    shares = _team.shares(-(-count // max(least, 1)), uses_blas, threads)
+    shares = shares if at_most is None else min(shares, at_most)
+    sums = [new] + [part_kind and _borrow(part_kind, *sizes[1]) for _ in range(1, shares)]
+    dtypes = []
+
+    def share(number, failed):
+        first, last = count * number // shares, count * (number + 1) // shares
+        rows = -(-(last - first) // -(-(last - first) // most))  # tiles as equal as they can be
+        work = work_kind and _borrow(work_kind, rows, *sizes[0])
+        part = part_kind and _borrow(part_kind, *sizes[1])
+        totals = None
+        for start in range(first, last, rows):
+            if failed:
+                return None
+            end = min(start + rows, last)
+            shorter = work is not None and end - start < rows
+            own = _cut(work, end - start, *sizes[0]) if shorter else work
+            found = tile(start, end, own, sums[number] if totals is None else part)
+            if totals is None:
+                dtypes[:] = [one.dtype for one in found]
+                totals = [_wide(one) for one in found]
+            else:
+                totals = _combined(totals, found, how)
+        if work is not None:
+            _give_back(work, rows, *sizes[0])
+        if part is not None:
+            _give_back(part, *sizes[1])
+        return totals
+
+    totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
+    for other in others:
+        totals = _combined(totals, other, how)
+    for used in sums[1:]:
+        if used is not None:
+            _give_back(used, *sizes[1])
+    return tuple(total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes))

@@ -1,0 +1,226 @@
+"""Loops: which steps of a function run tile by tile, what lies where in a tile, and how many rows it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from graphgrad.core.dim import Dim, Size, as_size, evaluate, symbols, usual
+from graphgrad.core.graph import Graph
+from graphgrad.core.node import Node
+from graphgrad.core.spec import Spec
+from graphgrad.core.traverse import users
+from graphgrad.plan.buffers import Buffer, Placement, is_small, place, small
+from graphgrad.plan.check import check_ownership, check_placement
+from graphgrad.plan.inline import inlined, same_term, written_with
+from graphgrad.plan.rows import CACHE, rows_for
+from graphgrad.plan.schedule import Routine
+from graphgrad.plan.tile import Loop, tile
+
+Item: TypeAlias = "Node | Loop"
+_MOST_LOOPS = 16
+"""Loops that a run of steps may be put in: with more, so much crosses between them that nothing is gained."""
+_LARGE = 4 * CACHE
+"""Bytes that steps make of arrays of known size from which on these are tiled."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedLoop:
+    """A loop, and its body as `PlannedRoutine` has a function."""
+
+    loop: Loop
+    routine: Routine
+    """The body."""
+    graph: Graph
+    statements: Mapping[Node, tuple[Node, ...]]
+    inside: Mapping[Node, None]
+    placement: Placement
+    parts: Mapping[Node, Buffer]
+    """For large results that are combined, the array that each tile but the first computes its part into."""
+    most: int
+    """Rows of a tile."""
+
+    @property
+    def outputs(self) -> tuple[Node, ...]:
+        return self.loop.outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Arranged:
+    """The steps of a function in the order in which they run: one by one, or in loops."""
+
+    items: tuple[Item, ...]
+    at_once: Mapping[Node, str]
+    """Why some are not in a loop."""
+
+
+def arrange(graph: Graph, routine: Routine, kept: Sequence[Node], keeps: bool = True) -> Arranged:
+    """Put what can be tiled into loops, over one dimension after the other.
+
+    `kept` is what has to be there afterwards besides the results; for `keeps` see `tile`.
+    """
+    items: tuple[Item, ...] = routine.steps
+    reasons: dict[Node, str] = {}
+    for rows in _dimensions(graph, routine):
+        arranged: list[Item] = []
+        for run in _runs(items):
+            if isinstance(run, Loop):
+                arranged.append(run)
+                continue
+            needed = _needed_after(run, items, (*routine.results, *kept))
+            tiling = tile(run, needed, rows, graph.symbols, keeps)
+            loops = [item for item in tiling.items if isinstance(item, Loop)]
+            if not loops or len(loops) > _MOST_LOOPS or not any(map(_is_worth_it, loops)):
+                if len(loops) > _MOST_LOOPS:
+                    why = f"it would take {len(loops)} loops over {rows}, one after the other"
+                    reasons.update(dict.fromkeys(run, why))
+                arranged += run
+                continue
+            arranged += _with_views(graph, tiling.items, (*routine.results, *kept))
+            reasons.update(tiling.at_once)
+        items = tuple(arranged)
+    return Arranged(items, reasons)
+
+
+def _dimensions(graph: Graph, routine: Routine) -> Iterator[Size]:
+    """What to tile over: named sizes, the one that most depends on first; then the leading sizes of large arrays."""
+    weights: dict[Size, int] = {}
+    for node in routine.steps:
+        for spec in node.specs:
+            for name in dict.fromkeys(name for size in spec.shape for name in symbols(size)):
+                size = as_size(name)
+                weights[size] = weights.get(size, 0) + usual(spec.nbytes)
+    yield from sorted(weights, key=lambda size: -weights[size])
+    known: dict[Size, int] = {}
+    for node in routine.steps:
+        for spec in node.specs if not node.op.view else ():
+            if spec.shape and isinstance(spec.shape[0], int) and isinstance(spec.nbytes, int) and spec.shape[0] > 1:
+                known[spec.shape[0]] = known.get(spec.shape[0], 0) + spec.nbytes
+    yield from sorted((size for size in known if known[size] >= _LARGE), key=lambda size: -known[size])
+
+
+def _runs(items: Sequence[Item]) -> Iterator[tuple[Node, ...] | Loop]:
+    """Loops, and what stands between them."""
+    run: list[Node] = []
+    for item in items:
+        if isinstance(item, Loop):
+            if run:
+                yield tuple(run)
+            run = []
+            yield item
+        else:
+            run.append(item)
+    if run:
+        yield tuple(run)
+
+
+def _needed_after(
+    run: Sequence[Node], items: Sequence[Item], results: Sequence[Node]
+) -> tuple[Node, ...]:
+    """What of a run of steps is read outside it."""
+    own = dict.fromkeys(run)
+    outside = [
+        part
+        for item in items
+        if item not in own
+        for part in (item.reads if isinstance(item, Loop) else item.inputs)
+    ]
+    return tuple(dict.fromkeys(node for node in (*outside, *results) if node in own))
+
+
+def _is_worth_it(loop: Loop) -> bool:
+    """Whether a loop does more than one product of matrices, which BLAS cuts better, or than moving a few bytes."""
+    own = [node for node in loop.covered if not node.op.view]
+    if not own or (len(own) == 1 and own[0].op.name == "matmul"):
+        return False
+    if isinstance(loop.rows, Dim):
+        return True
+    return sum(usual(node.spec.nbytes) for node in own) >= _LARGE
+
+
+def _with_views(graph: Graph, items: Sequence[Item], results: Sequence[Node]) -> list[Item]:
+    """The same, with what is written inside a statement of a loop moved into it: ``w.T``, a factor of a term."""
+    readers: dict[Node, list[int]] = {}
+    within: dict[int, dict[Node, list[Node]]] = {}
+    for at, item in enumerate(items):
+        for part in item.reads if isinstance(item, Loop) else item.inputs:
+            readers.setdefault(part, []).append(at)
+        if isinstance(item, Loop):
+            within[at] = users((*item.reads, *item.steps))
+            for whole, _ in item.slices.values():
+                readers.setdefault(whole, []).append(at)  # so that it has two
+    fixed = dict.fromkeys(results)
+    moved: dict[int, list[Node]] = {}
+    gone: set[int] = set()  # only asked, never iterated
+    for at, node in reversed([*enumerate(items)]):
+        if isinstance(node, Loop) or node in fixed or len(readers.get(node, ())) != 1:
+            continue
+        (reader,) = readers[node]
+        loop = items[reader]
+        reading = within[reader][node] if isinstance(loop, Loop) else []
+        if not isinstance(loop, Loop) or len(reading) != 1:
+            continue
+        term = loop.whole_of.get(reading[0], reading[0])
+        if node.op.light or (node.shape == () and same_term(graph, node, term)):
+            moved.setdefault(reader, []).insert(0, node)
+            gone.add(at)
+            for part in node.inputs:
+                readers[part] = [reader if other == at else other for other in readers[part]]
+                within[reader].setdefault(part, []).append(node)
+    return [
+        replace(item, steps=(*moved[at], *item.steps), whole_of={**item.whole_of, **{one: one for one in moved[at]}})
+        if isinstance(item, Loop) and at in moved
+        else item
+        for at, item in enumerate(items)
+        if at not in gone
+    ]
+
+
+# ---- the body ----
+
+
+def plan_loop(graph: Graph, routine: Routine, loop: Loop, most: int) -> PlannedLoop:
+    """Decide for the body of a loop what is written inside what and where values lie."""
+    own = loop.graph(graph)
+    given = (*loop.partial, *loop.stored)
+    body = Routine(routine.kind, loop.steps, given)
+    anew = small(loop.steps)
+    inside = inlined(own, body, (), anew)
+    statements = written_with(loop.steps, inside)
+    placement = place(statements, given, given, anew)
+    check_placement(statements, given, placement)
+    check_ownership([node for node in given if not node.op.view], placement)
+    numbers: dict[Spec, int] = {}
+    parts: dict[Node, Buffer] = {}
+    for node in loop.partial:
+        if node.op.into is not None and not is_small(node):
+            numbers[node.spec] = numbers.get(node.spec, -1) + 1
+            parts[node] = Buffer(node.spec, numbers[node.spec])
+    return PlannedLoop(loop, body, own, statements, inside, placement, parts, _rows(loop, placement, most))
+
+
+def _rows(loop: Loop, placement: Placement, most: int) -> int:
+    """How many rows a tile should have."""
+
+    def of_one_row(sizes: Iterable[Size]) -> int:
+        return sum(evaluate(size, {name: _count(loop, name) for name in symbols(size)}) for size in sizes)
+
+    moved = [spec.nbytes for spec in dict.fromkeys(node.spec for node in (*loop.slices, *loop.stored))]
+    flops = (node.op.cost(tuple(part.spec for part in node.inputs), node.spec) for node in loop.steps)
+    return rows_for(
+        of_one_row(buffer.spec.nbytes for buffer in placement.used),
+        of_one_row(moved),
+        of_one_row(node.spec.nbytes for node in loop.partial),
+        of_one_row(flops),
+        max((of_one_row([node.size]) for node in loop.steps), default=1),
+        min(loop.rows, most) if isinstance(loop.rows, int) else most,
+    )
+
+
+_OTHER = 64
+"""What a named size counts as, if it is not the number of rows."""
+
+
+def _count(loop: Loop, name: str) -> int:
+    return 1 if name == loop.tile else _OTHER

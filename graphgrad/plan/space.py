@@ -1,0 +1,78 @@
+"""What a thread computes tiles into: arrays for one tile, shared by all loops over a dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graphgrad.core.dim import Size, add, floor_divide, minimum, multiply, symbols
+from graphgrad.plan.buffers import Buffer
+from graphgrad.plan.loops import PlannedLoop
+
+
+@dataclass(frozen=True, eq=False)
+class TileSpace:
+    """The arrays of one thread for loops over one dimension."""
+
+    rows: Size
+    """The dimension."""
+    tile: Size
+    """The number of rows of a tile, as it stands in the buffers' specs."""
+    buffers: tuple[Buffer, ...]
+    """Where a tile's values lie."""
+    parts: tuple[Buffer, ...]
+    """Where a tile's part of a large sum lies, until it is added."""
+    most: int
+    """The most rows that a tile has."""
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The named sizes that the buffers depend on, besides the tile's rows."""
+        return _sizes(self.buffers, self.tile)
+
+    @property
+    def part_sizes(self) -> tuple[str, ...]:
+        """The named sizes that the parts depend on."""
+        return _sizes(self.parts, self.tile)
+
+    @property
+    def nbytes(self) -> Size:
+        """Bytes of the buffers for a tile."""
+        total: Size = 0
+        highest = minimum(self.rows, self.most)
+        for buffer in self.buffers:
+            size = buffer.spec.nbytes
+            if str(self.tile) in symbols(size):
+                size = multiply(floor_divide(size, self.tile), highest)
+            total = add(total, size)
+        return total
+
+    @property
+    def part_nbytes(self) -> Size:
+        """Bytes of the parts of one tile."""
+        total: Size = 0
+        for buffer in self.parts:
+            total = add(total, buffer.spec.nbytes)
+        return total
+
+    def on(self, threads: int) -> Size:
+        """Bytes on so many threads: each has a tile and its parts, and all but one the sums of their own tiles."""
+        return add(multiply(self.nbytes, threads), multiply(self.part_nbytes, 2 * threads - 1))
+
+
+def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
+    names = (name for buffer in buffers for size in buffer.spec.shape for name in symbols(size))
+    return tuple(name for name in dict.fromkeys(names) if name != tile)
+
+
+def tile_spaces(loops: Sequence[PlannedLoop]) -> tuple[TileSpace, ...]:
+    """One for each dimension that loops run over, in the order of the loops."""
+    found: list[TileSpace] = []
+    for rows in dict.fromkeys(one.loop.rows for one in loops):
+        own = [one for one in loops if one.loop.rows == rows]
+        buffers = dict.fromkeys(buffer for one in own for buffer in one.placement.used)
+        parts = dict.fromkeys(buffer for one in own for buffer in one.parts.values())
+        found.append(
+            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in own))
+        )
+    return tuple(found)
