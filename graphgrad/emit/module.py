@@ -20,6 +20,7 @@ from graphgrad.emit.selfcheck import selfcheck_text
 from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
 from graphgrad.emit.spelling import array_text, clean
 from graphgrad.emit.workspace import workspace_text
+from graphgrad.plan.limit import bytes_at_any_size
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
 
@@ -141,12 +142,17 @@ def _docstring(writer: Writer) -> str:
 
 
 def _memory_sentence(writer: Writer) -> str:
-    memory = writer.plan.memory
-    when, kept = "at most", ""
-    if writer.plan.workspace or writer.plan.tiles:
-        when, kept = "in a thread's first call", ", and the rest is kept for its next"
+    plan = writer.plan
+    memory = plan.memory
     results = f"{_bytes(writer, memory.results)} of it results"
-    return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} {when}, {results}{kept}."
+    if not plan.workspace and not plan.tiles:
+        return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} at most, {results}."
+    each = bytes_at_any_size(plan, 2) - bytes_at_any_size(plan, 1)
+    more = f" A further thread takes {bytes_text(each)} at most." if plan.tiles else ""
+    return (
+        f"Memory beyond the arguments: {_bytes(writer, memory.peak)} in a thread's first call, {results}, and the "
+        f"rest is kept for its next.{more}"
+    )
 
 
 def _bytes(writer: Writer, size: Size) -> str:

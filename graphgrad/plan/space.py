@@ -35,16 +35,16 @@ class TileSpace:
         """The named sizes that the parts depend on."""
         return _sizes(self.parts, self.tile)
 
-    @property
-    def nbytes(self) -> Size:
-        """Bytes of the buffers for a tile."""
+    def tile_nbytes(self, threads: int) -> Size:
+        """Bytes of the buffers for a tile on each of so many threads, which have as many rows as there are at most."""
         total: Size = 0
-        highest = minimum(self.rows, self.most)
+        highest = minimum(self.rows, self.most * threads)
         for buffer in self.buffers:
             size = buffer.spec.nbytes
-            if str(self.tile) in symbols(size):
-                size = multiply(floor_divide(size, self.tile), highest)
-            total = add(total, size)
+            in_rows = str(self.tile) in symbols(size)
+            total = add(
+                total, multiply(floor_divide(size, self.tile), highest) if in_rows else multiply(size, threads)
+            )
         return total
 
     @property
@@ -57,7 +57,7 @@ class TileSpace:
 
     def on(self, threads: int) -> Size:
         """Bytes on so many threads: each has a tile and its parts, and all but one the sums of their own tiles."""
-        return add(multiply(self.nbytes, threads), multiply(self.part_nbytes, 2 * threads - 1))
+        return add(self.tile_nbytes(threads), multiply(self.part_nbytes, 2 * threads - 1))
 
 
 def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
