@@ -69,9 +69,10 @@ def runtimes(plan: Plan) -> tuple[str, ...]:
 def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
     standard = ["import threading"] * bool(plan.workspace)
     if plan.tiles:
-        standard = ["import math", "import os", "import sys", "import threading", "import weakref"]
-        standard.append("from collections import deque")
-    standard += ["from pathlib import Path"] * bool(arrays)
+        standard = [f"import {name}" for name in ("atexit", "math", "os", "sys", "threading", "weakref")]
+        standard += ["from collections import deque", "from queue import SimpleQueue"]
+    if arrays:
+        standard.insert(len(standard) - bool(plan.tiles), "from pathlib import Path")
     return [*standard, *([""] if standard else []), "import numpy as np"]
 
 

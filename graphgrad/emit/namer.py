@@ -19,7 +19,7 @@ RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
         "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
-        "part", "math", "os", "sys", "threading", "weakref", "deque",
+        "part", "atexit", "math", "os", "sys", "threading", "weakref", "deque", "SimpleQueue",
     }
 )  # fmt: skip
 """What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""

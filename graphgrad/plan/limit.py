@@ -36,7 +36,7 @@ def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
             plan = attempt(keeps, most)
             if bytes_at_any_size(plan, threads or 1) <= limit:
                 return replace(plan, most_threads=threads or _threads_within(plan, limit))
-            most = min([most, *(loop.most for one in plan.routines for loop in one.loops)]) // 2
+            most = min([most, *(space.most for space in plan.tiles)]) // 2
     raise _refusal(plan, limit, threads or 1)
 
 

@@ -119,12 +119,12 @@ def plan_memory(schedule: Schedule) -> Plan:
 def _plan(schedule: Schedule, keeps: bool, most: int) -> Plan:
     planned = tuple(_plan_routine(schedule, routine, keeps, most) for routine in schedule.routines)
     workspace: dict[Buffer, None] = {}
-    loops: list[PlannedLoop] = []
-    for one in sorted(planned, key=lambda one: one.routine.kind != "fused"):
+    main, *others = sorted(planned, key=lambda one: one.routine.kind != "fused")
+    for one in (main, *others):
         if one.placement is not None:
             workspace.update(dict.fromkeys(one.placement.used))
-        loops += one.loops
-    return Plan(schedule, planned, tuple(workspace), tile_spaces(loops))
+    spaces = tile_spaces(main.loops, [loop for one in others for loop in one.loops])
+    return Plan(schedule, planned, tuple(workspace), spaces)
 
 
 def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) -> PlannedRoutine:

@@ -23,7 +23,7 @@ class TileSpace:
     parts: tuple[Buffer, ...]
     """Where a tile's part of a large sum lies, until it is added."""
     most: int
-    """The most rows that a tile has."""
+    """How many rows a tile has, if there are as many."""
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -65,14 +65,16 @@ def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name != tile)
 
 
-def tile_spaces(loops: Sequence[PlannedLoop]) -> tuple[TileSpace, ...]:
-    """One for each dimension that loops run over, in the order of the loops."""
+def tile_spaces(main: Sequence[PlannedLoop], others: Sequence[PlannedLoop]) -> tuple[TileSpace, ...]:
+    """One for each dimension that loops run over, in the order of the loops; as high as those of `main` want."""
     found: list[TileSpace] = []
+    loops = (*main, *others)
     for rows in dict.fromkeys(one.loop.rows for one in loops):
         own = [one for one in loops if one.loop.rows == rows]
+        usual = [one for one in main if one.loop.rows == rows] or own
         buffers = dict.fromkeys(buffer for one in own for buffer in one.placement.used)
         parts = dict.fromkeys(buffer for one in own for buffer in one.parts.values())
         found.append(
-            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in own))
+            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in usual))
         )
     return tuple(found)

@@ -1,11 +1,13 @@
 """Loops over tiles, and the threads that run them."""
 
+import atexit
 import math
 import os
 import sys
 import threading
 import weakref
 from collections import deque
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -23,16 +25,27 @@ class _Team:
     def __init__(self):
         self.blas_limit = None
         self.start()
+        atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.start)
 
     def start(self):
         """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
-        self.lock = threading.Lock()
+        self.lock, self.tasks, self.threads = threading.Lock(), SimpleQueue(), []
         self.at_work = weakref.WeakSet()
-        self.pool = self.blas = None
+        self.blas = None
+        self.ended = False
         if self.blas_limit is not None:
             self.hold_blas()
+
+    def stop(self):
+        """Before the interpreter ends: threads that still compute would read memory that is gone."""
+        with self.lock:
+            self.ended = True
+        for _ in self.threads:
+            self.tasks.put(None)
+        for thread in self.threads:
+            thread.join()
 
     def cores(self):
         """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
@@ -69,24 +82,30 @@ class _Team:
 
     def ask(self, work, count):
         """Have up to so many other threads do work, as soon as they are free."""
-        from concurrent.futures import ThreadPoolExecutor  # only now: it takes some milliseconds
-
         others = min(count, self.cores() - 1)
-        try:
-            with self.lock:
-                if self.pool is None and others > 0:
-                    self.pool = ThreadPoolExecutor(self.cores() - 1, "graphgrad")
-                pool = self.pool
-            return [pool.submit(work) for _ in range(others)]
-        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
-            return []
+        with self.lock:
+            try:
+                while len(self.threads) < others and not self.ended:
+                    thread = threading.Thread(target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True)
+                    thread.start()
+                    self.threads.append(thread)
+            except RuntimeError:  # no more threads can be started
+                others = len(self.threads)
+        for _ in range(min(others, len(self.threads))):
+            self.tasks.put(work)
+
+    def serve(self, tasks):
+        """What a thread does as long as it lives."""
+        while (work := tasks.get()) is not None:
+            work()
+            del work  # and what it holds
 
     def run(self, share, count):
         """share(number, failed) for each number below count; their results in order.
 
         As soon as one fails, failed is no longer empty, and the others had better stop.
         """
-        left, done, failed = deque(range(count)), [None] * count, []
+        left, done, failed, finished = deque(range(count)), [None] * count, [], SimpleQueue()
 
         def following():
             try:
@@ -100,19 +119,24 @@ class _Team:
                 self.at_work.add(worker)
                 self.hold_blas()
                 while not failed and (number := following()) is not None:
-                    done[number] = share(number, failed)
-            except BaseException as error:
-                failed.append(error)
+                    try:
+                        done[number] = share(number, failed)
+                    except BaseException as error:
+                        failed.append(error)
+                    finally:
+                        finished.put(number)
             finally:
                 self.at_work.discard(worker)
                 self.hold_blas()
 
-        others = self.ask(work, count - 1)
         try:
+            self.ask(work, count - 1)
             work()
-            for other in others:
-                if not other.cancel():
-                    other.result()
+            taken = count
+            while following() is not None:
+                taken -= 1
+            for _ in range(taken):
+                finished.get()
         except BaseException as error:
             failed.append(error)
         if failed:
