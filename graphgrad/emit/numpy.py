@@ -180,7 +180,7 @@ class Writer:
 
     def _filled(self, node: Node) -> str | None:
         """The slice of a whole array that a tile's value goes to."""
-        if self.loop is None or node not in self.loop.loop.stored:
+        if self.loop is None or node not in self.loop.loop.cuts:
             return None
         whole = self.loop.loop.whole_of[node]
         return self.slice_of(self.names[whole], whole, self.loop.loop.cuts[node])
