@@ -10,7 +10,7 @@ import graphgrad as gg
 from graphgrad.core.node import attrs_key
 from graphgrad.core.traverse import toposort
 
-PATH = Path(__file__).parent.parent.parent / "examples" / "lesson8_versions.py"
+PATH = Path(__file__).parent.parent.parent / "examples" / "lesson8" / "versions.py"
 SPEC = importlib.util.spec_from_file_location("lesson8_versions", PATH)
 versions = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(versions)
