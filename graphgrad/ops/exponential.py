@@ -15,7 +15,7 @@ from graphgrad.ops.compare import where
 from graphgrad.ops.convert import cast
 from graphgrad.ops.elementary import sigmoid
 from graphgrad.ops.family import binary, unary
-from graphgrad.ops.leaf import Operand
+from graphgrad.ops.leaf import Operand, scalar_value
 from graphgrad.ops.logic import isnan
 
 P = ParamSpec("P")
@@ -163,13 +163,24 @@ def float_power(x: Operand, y: Operand) -> Node:
 # ---- logaddexp ------------------------------------------------------------------------------------
 
 
+def _is_finite(node: Node) -> bool:
+    value = scalar_value(node)
+    return value is not None and bool(np.isfinite(value))
+
+
+def _is_zero(node: Node) -> bool:
+    return scalar_value(node) == 0
+
+
 def _spell_sum(exponential: str, scale: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
     """``np.logaddexp`` runs element by element without vector instructions, forty times slower than this."""
 
     def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
         x, y = parts[0], parts[1]
-        # of two equal infinities the difference is nan, and fmin makes it 0
-        gap = f"np.fmin(-np.abs({x.at(SUM)} - {y.at(PRODUCT)}), 0)"
+        if _is_zero(node.inputs[1]):  # softplus
+            gap = f"-np.abs({x.text})"
+        else:  # of two equal infinities the difference is nan, and fmin makes it 0
+            gap = f"np.fmin(-np.abs({x.at(SUM)} - {y.at(PRODUCT)}), 0)"
         return Form(f"np.maximum({x.text}, {y.text}) + np.log1p({exponential}({gap})){scale}", SUM)
 
     return spell
@@ -180,8 +191,13 @@ def _sum_into(exponential: str, scale: float) -> Into:
         if to.out is None:
             return None
         x, y, gap = parts[0].text, parts[1].text, to.scratch[0]
+        if _is_zero(node.inputs[1]):
+            difference = f"np.negative(np.abs({x}, out={gap}), out={gap})"
+        else:
+            away = f"np.abs(np.subtract({x}, {y}, out={gap}), out={gap})"
+            difference = f"np.fmin(np.negative({away}, out={gap}), 0, out={gap})"
         return Lines((
-            f"np.fmin(np.negative(np.abs(np.subtract({x}, {y}, out={gap}), out={gap}), out={gap}), 0, out={gap})",
+            difference,
             f"np.log1p({exponential}({gap}, out={gap}), out={gap})",
             *([] if scale == 1 else [f"np.divide({gap}, {scale!r}, out={gap})"]),
             f"np.add(np.maximum({x}, {y}, out={{out}}), {gap}, out={{out}})",
@@ -194,8 +210,9 @@ def _share(scale: float) -> Callable[[Node, Node, Node], Node]:
     """The gradient of one operand: its share of the sum, and half of two equal infinities."""
 
     def vjp(g: Node, own: Node, other: Node) -> Node:
-        gap = own - other
-        gap = where(isnan(gap), 0, gap)
+        gap = own if _is_zero(other) else -other if _is_zero(own) else own - other
+        if not (_is_finite(own) or _is_finite(other)):
+            gap = where(isnan(gap), 0, gap)
         return g * sigmoid(gap if scale == 1 else gap * scale)
 
     return vjp
