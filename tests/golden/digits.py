@@ -1,6 +1,6 @@
 """digits: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 55d5c4e5b9b0. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 2e1e28292550. Needs NumPy only.
 
     loss_2, grads = forward_and_backward(x, label, w1, b1, w2, b2)
 
@@ -26,10 +26,11 @@ class Workspace:
     def __init__(self, batch):
         self.x_w1 = np.empty((batch, 50), np.float32)       # x_w1, then x_w1_b1
         self.hidden = np.empty((batch, 50), np.float32)     # hidden, then d_hidden, d_x_w1_b1
-        self.hidden_w2 = np.empty((batch, 10), np.float32)  # hidden_w2, then logits, shifted, log_p
-        self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps, d_sum_exps
-        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product, d_logits
-        self.log_sum = np.empty((batch, 1), np.float32)     # log_sum
+        # hidden_w2, then logits, shifted, log_p, d_log_p, ...
+        self.hidden_w2 = np.empty((batch, 10), np.float32)
+        self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps
+        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product
+        self.log_sum = np.empty((batch, 1), np.float32)     # log_sum, then d_log_sum, d_sum_exps
         self.picked = np.empty((batch,), np.float32)        # picked
         self.above = np.empty((batch, 50), np.bool_)        # above
 
@@ -67,14 +68,14 @@ def _pick(rows, index, out):
     return out
 
 
-def _add(rows, index, values):
-    """rows[i, index[i]] += values[i], or the one value; a few rows at a time take little memory."""
+def _put(rows, index, values):
+    """rows[i, index[i]] = values[i], or the one value; a few rows at a time take little memory."""
     count = max(1, min(len(index), 4096 // max(1, index[:1].size)))
     at = np.arange(count) if index.ndim == 1 else np.arange(count)[:, None]
     for first in range(0, len(index), count):
         some = index[first:first + count]
         chosen = values[first:first + count] if np.ndim(values) else values
-        rows[first:first + count][at[:len(some)], some] += chosen
+        rows[first:first + count][at[:len(some)], some] = chosen
 
 
 def _sum_rows(values, out=None):
@@ -104,21 +105,21 @@ def _keep(mask, values, out=None):
 
 def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     """Return loss, and the gradients by name."""
-    d_loss = np.float32(cotangent)                               # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                                # seed:      d loss / d loss
     batch = x.shape[0]
     work = _borrow(batch)
 
     # forward: hidden
-    x_w1 = np.dot(x, w1, out=work.x_w1)                          # x @ w1                         models.py:32
-    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                         # x @ w1 + b1                    models.py:32
-    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)             # gg.nn.relu(x @ w1 + b1)        models.py:32
+    x_w1 = np.dot(x, w1, out=work.x_w1)                           # x @ w1                        models.py:32
+    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                          # x @ w1 + b1                   models.py:32
+    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)              # gg.nn.relu(x @ w1 + b1)       models.py:32
 
     # forward: output
-    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)           # hidden @ w2                    models.py:34
-    logits = np.add(hidden_w2, b2, out=hidden_w2)                # hidden @ w2 + b2               models.py:34
+    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)            # hidden @ w2                   models.py:34
+    logits = np.add(hidden_w2, b2, out=hidden_w2)                 # hidden @ w2 + b2              models.py:34
 
     # forward: loss
-    # gg.nn.cross_entropy(logits...  models.py:35
+    # gg.nn.cross_entropy(logit...  models.py:35
     highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
     shifted = np.subtract(logits, highest, out=logits)
     exps = np.exp(shifted, out=work.exps)
@@ -130,24 +131,27 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     loss = -average
 
     # backward: loss
-    d_losses = d_loss / batch                                    # mean:      each element's share, G / n
-    d_picked_negated = -d_losses                                 # negative:  -G
-    d_picked = np.broadcast_to(d_picked_negated, (batch,))       # spread:    written out as picked
-    d_sum_exps = np.divide(d_losses, sum_exps, out=sum_exps)     # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)  # exp:       G y
-    d_logits = d_shifted_product                                 # sum:       shifted is used more than once
-    _add(d_logits, label, d_picked)
+    d_losses = d_loss / batch                                     # mean:      each element's share, G / n
+    d_picked_negated = -d_losses                                  # negative:  -G
+    d_picked = np.broadcast_to(d_picked_negated, (batch,))        # spread:    written out as picked
+    d_log_p = work.hidden_w2                                      # gather:    added up where it was taken
+    d_log_p.fill(0)
+    _put(d_log_p, label, d_picked)
+    d_log_sum = np.negative(d_picked[:, None], out=work.log_sum)  # subtract:  log_sum was broadcast
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)    # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)   # exp:       G y
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)    # sum:       shifted is used more than once
 
     # backward: output
-    d_b2 = _sum_rows(d_logits)                                   # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_logits                                   # matmul:    dB = A.T G
-    d_hidden = np.dot(d_logits, w2.T, out=work.hidden)           # matmul:    dA = G B.T
+    d_b2 = _sum_rows(d_logits)                                    # add:       b2 was broadcast over batch
+    d_w2 = hidden.T @ d_logits                                    # matmul:    dB = A.T G
+    d_hidden = np.dot(d_logits, w2.T, out=work.hidden)            # matmul:    dA = G B.T
 
     # backward: hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)               # maximum:   G where x won
+    above = np.greater(x_w1_b1, 0, out=work.above)                # maximum:   G where x won
     d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                  # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                       # matmul:    dB = A.T G
+    d_b1 = _sum_rows(d_x_w1_b1)                                   # add:       b1 was broadcast over batch
+    d_w1 = x.T @ d_x_w1_b1                                        # matmul:    dB = A.T G
     _give_back(work, batch)
     return loss, {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
@@ -192,10 +196,13 @@ def backward(residuals, cotangent=1.0):
     d_losses = d_loss / batch                                     # mean:      each element's share, G / n
     d_picked_negated = -d_losses                                  # negative:  -G
     d_picked = np.broadcast_to(d_picked_negated, (batch,))        # spread:    written out as picked
-    d_sum_exps = np.divide(d_losses, sum_exps, out=work.highest)  # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.hidden_w2)  # exp:       G y
-    d_logits = d_shifted_product                                  # sum:       shifted is used more than once
-    _add(d_logits, label, d_picked)
+    d_log_p = work.hidden_w2                                      # gather:    added up where it was taken
+    d_log_p.fill(0)
+    _put(d_log_p, label, d_picked)
+    d_log_sum = np.negative(d_picked[:, None], out=work.highest)  # subtract:  log_sum was broadcast
+    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)    # log:       G / x
+    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.exps)  # exp:       G y
+    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)    # sum:       shifted is used more than once
 
     # output
     d_b2 = _sum_rows(d_logits)                                    # add:       b2 was broadcast over batch
