@@ -41,7 +41,8 @@ class _Marks:
     """Origins of the nodes that differentiation makes, in the order they were made."""
 
     known: dict[Node, None]
-    origins: dict[Node, tuple[Origin, ...]] = field(default_factory=dict)
+    noted: dict[Node, dict[Origin, None]] = field(default_factory=dict)
+    """One number may be the cotangent of ten thousand nodes, so a node's origins are looked up, not searched."""
 
     def new(self, root: Node, origin: Origin) -> Node:
         """Mark what `root` needs and nothing before needed."""
@@ -51,9 +52,11 @@ class _Marks:
         return root
 
     def note(self, node: Node, origin: Origin) -> None:
-        entries = self.origins.get(node, ())
-        if origin not in entries:
-            self.origins[node] = (*entries, origin)
+        self.noted.setdefault(node, {})[origin] = None
+
+    @property
+    def origins(self) -> Origins:
+        return {node: tuple(entries) for node, entries in self.noted.items()}
 
 
 @dataclass
