@@ -72,8 +72,10 @@ def as_dtype(value: object) -> np.dtype[Any]:
         dtype: np.dtype[Any] = np.dtype(value)  # type: ignore[call-overload]
     except TypeError as error:
         raise DTypeError(f"{value!r} is no dtype", hint='"float32", "float64", "int64" or "bool"') from error
-    # isbuiltin: not of another package, such as float8_e5m2, a float by its own word; nor of the other byte order
-    if value is None or dtype.kind not in _KINDS or dtype.itemsize > 8 or dtype.isbuiltin != 1:
+    # isbuiltin is 2 for another package's, such as float8_e5m2, a float by its own word; and 0, though it is the same
+    # dtype, for one that was pickled
+    is_numpys = dtype.isbuiltin != 2 and dtype.isnative
+    if value is None or dtype.kind not in _KINDS or dtype.itemsize > 8 or not is_numpys:
         raise DTypeError(
             f"dtype {dtype} is not supported",
             hint="bool, an integer, or a float of up to 64 bits, in native byte order",

@@ -99,7 +99,9 @@ class Match:
 
 def find(pattern: Call, node: Node) -> Match | None:
     """Match a pattern at a node."""
-    for part, own in zip(pattern.parts, node.inputs, strict=False):  # most patterns are out of the question here
+    for part, own in zip(
+        pattern.parts, node.inputs, strict=False
+    ):  # most patterns are out of the question here
         if part.head is not None and part.head != own.op.name:
             return None
     bound: dict[str, Any] = {}
