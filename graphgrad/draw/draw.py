@@ -82,9 +82,8 @@ def draw(
         model = x
     else:
         model = _compile(x, wrt, backward)
-    story = _tell.tell(model.plan, model.emitted, title)
-    both = backward and model.has_backward
-    picture: Picture = _picture.Picture(story, theme=theme, backward=both, title=title)
+    story = _tell.tell(model.plan, model.emitted, title, backward=backward)
+    picture: Picture = _picture.Picture(story, theme=theme, backward=backward and story.mirrored, title=title)
     return picture
 
 

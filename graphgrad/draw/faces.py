@@ -49,7 +49,7 @@ class Tie:
 
 def forward_face(step: Step, results: tuple[Result, ...]) -> Face:
     """The card of a forward op; results name what they are."""
-    kind: CardKind = "result" if results else "op"
+    kind: CardKind = "result" if results else "backward" if step.derived else "op"
     role = CARDS[kind].text
     head = shorten(clean(step.op), 190, HEAD_SIZE, bold=True)
     line: Line

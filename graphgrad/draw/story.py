@@ -79,6 +79,8 @@ class Step:
     """Plain lines under the heading, for example ``("32×64 → 32×64", "5 ops each")``."""
     backward_details: tuple[str, ...] = ()
     """The same on the backward card."""
+    derived: bool = False
+    """Made by differentiation, but shown by itself instead of beside what it is the gradient of."""
 
 
 @dataclass(frozen=True)
@@ -105,3 +107,5 @@ class Story:
     """The header, for example ``("39,301 parameters", "forward 8 ops", "backward 9 lines", ...)``."""
     notes: tuple[str, ...] = field(default=())
     """Said under the picture, for example what was folded and how to open it."""
+    mirrored: bool = True
+    """Whether there is a backward half."""
