@@ -118,7 +118,7 @@ class Cards:
         return node in self.graph.origins or node is self.start
 
     def _place(self, one: Written) -> None:
-        card = self._home(one.node)
+        card = self.home(one.node)
         if card is None:
             origins = self.graph.origins.get(one.node)
             stands_for = self.graph.current(origins[0].forward) if origins else one.node
@@ -127,7 +127,7 @@ class Cards:
         for node in one.nodes:
             self._right.setdefault(node, card)
 
-    def _home(self, node: Node) -> Card | None:
+    def home(self, node: Node) -> Card | None:
         """The card that a gradient stands on: of what it was made for, or of what reads that first."""
         for origin in self.graph.origins.get(node, ()):
             forward = self.graph.home(origin.forward)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 # what draws and compiles is not needed to import graphgrad
 _compiled = lazy_import("graphgrad.run.compiled")
 _pipeline = lazy_import("graphgrad.pipeline")
+_fold = lazy_import("graphgrad.draw.fold")
 _picture = lazy_import("graphgrad.draw.picture")
 _tell = lazy_import("graphgrad.draw.tell")
-_DETAILS = ("auto", "line")
+_DETAILS = ("auto", "layer", "op", "line")
 
 
 def draw(
@@ -63,16 +64,8 @@ def draw(
     """
     if detail not in _DETAILS:
         raise InvalidValueError(f"detail is one of {', '.join(map(repr, _DETAILS))}, not {detail!r:.60}")
-    for option, given in (
-        ("detail='line'", detail == "line"),
-        ("expand", expand),
-        ("fold", fold),
-        ("stage", stage),
-    ):
-        if given:
-            raise UnsupportedError(
-                f"drawing with {option} does not exist yet", hint="a picture without it shows every op"
-            )
+    if stage is not None:
+        raise UnsupportedError("drawing a stage does not exist yet", hint="a picture of what was compiled")
     if isinstance(x, _compiled.Compiled):
         if wrt is not None:
             raise ArgumentError(
@@ -82,7 +75,8 @@ def draw(
         model = x
     else:
         model = _compile(x, wrt, backward)
-    story = _tell.tell(model.plan, model.emitted, title, backward=backward)
+    story = _tell.tell(model.plan, model.emitted, title, backward=backward, lines=detail == "line")
+    story = _fold.folded(story, "op" if detail == "line" else detail, expand, fold)
     picture: Picture = _picture.Picture(story, theme=theme, backward=backward and story.mirrored, title=title)
     return picture
 

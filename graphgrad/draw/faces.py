@@ -111,7 +111,7 @@ def tie_of(step: Step) -> Tie:
 
 
 def _names(kept: tuple[Kept, ...]) -> str:
-    return ", ".join(f"{one.name} {one.size}".rstrip() for one in kept)
+    return ", ".join(f"{one.name} {one.size}".strip() for one in kept)
 
 
 def _shape(shape: str) -> Run:

@@ -65,6 +65,6 @@ def _scope(cards: Cards, node: Node) -> tuple[str, ...]:
     """The layers of a node; gradients have layers of their own."""
     if not cards.is_derived(node):
         return cards.scope(node)
-    origins = cards.graph.origins.get(node)
-    scope = cards.graph.scope(origins[0].forward) if origins else ()
+    home = cards.home(node)
+    scope = cards.scope(home.stands_for) if home is not None else ()
     return (f"∂ {scope[0]}", *scope[1:]) if scope else ("backward",)

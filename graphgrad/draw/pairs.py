@@ -41,6 +41,8 @@ class Pair:
     gradients: tuple[Dock, ...] = ()
     tie: Tie | None = None
     seed: str | None = None
+    derived: bool = False
+    """Whether it is a gradient itself, in the left half."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def _step_pair(draft: _Draft, number: int, step: Step) -> Pair:
         tuple(_gradients(draft, number, step)) if draft.backward else (),
         tie_of(step) if right else None,
         ", ".join(seeds) if right and seeds else None,
+        step.derived,
     )
 
 

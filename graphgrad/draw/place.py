@@ -164,7 +164,7 @@ class Placer:
                 corners = [(2 * self.axis - x, y) for x, y in reversed(corners)]
                 tail, head = head, tail
             points, tip = rounded(corners, arrow=True)
-            kind: EdgeKind = "backward" if side == "right" else "forward"
+            kind: EdgeKind = "backward" if side == "right" or pair.derived else "forward"
             label = labelled.pop(route.tail, None)
             self._edge(kind, tail, head, points, tip, line_width(pair.elements), label, pair.shape)
 

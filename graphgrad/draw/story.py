@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from graphgrad.core.dim import Size
+
 LeafKind = Literal["input", "param", "state", "rng", "const"]
 
 
@@ -37,7 +39,9 @@ class Kept:
 
     name: str
     size: str
-    """For example ``16 KB`` or ``200·batch B``; empty when nothing extra is stored (data, parameters)."""
+    """For example ``16 kB`` or ``200·batch B``; empty when nothing extra is stored (data, parameters)."""
+    nbytes: Size = 0
+    """The same as a number or a formula."""
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _reads(cards: Cards, card: Card) -> tuple[tuple[Kept, ...], tuple[Kept, ...]
                 if part.op.is_leaf and part in cards.residuals:
                     uses[part] = Kept(part.attrs["name"], "")
                 elif part in cards.residuals:
-                    keeps[part] = Kept(cards.name(part), size_words(part.spec.nbytes))
+                    keeps[part] = Kept(cards.name(part), size_words(part.spec.nbytes), part.spec.nbytes)
     return tuple(keeps.values()), tuple(uses.values())
 
 
@@ -192,6 +192,15 @@ def _results(cards: Cards, mirrored: bool) -> tuple[Result, ...]:
             )
         key = _key(cards, node) if mirrored else cards.key(node)
         results.setdefault(key, Result(key, label, seed))
+    if not mirrored and cards.interface.seeds:
+        for wanted, node in zip(
+            cards.interface.wrt or (), cards.graph.outputs[cards.interface.gradients(0)], strict=True
+        ):
+            if node in cards.nodes:
+                key = cards.key(node)
+                results.setdefault(
+                    key, Result(key, f"∂{_loss(cards)}/∂{cards.name(cards.graph.current(wanted))}")
+                )
     if cards.loss is not None and mirrored:
         key, label = _key(cards, cards.loss), _loss(cards)
         results.setdefault(key, Result(key, label, f"seed ∂{label}/∂{label} = 1"))

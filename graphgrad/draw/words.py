@@ -51,6 +51,16 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
+def stem(name: str) -> str:
+    """A name without the number at its end.
+
+    >>> from graphgrad.draw.words import stem
+    >>> stem("block12"), stem("layers.0"), stem("3")
+    ('block', 'layers', '')
+    """
+    return re.sub(r"[\s._\-]*\d+$", "", name)
+
+
 def pretty(rule: str) -> str:
     """A chain-rule term as a picture shows it: ``∂A = G·Bᵀ``, ``G·2·x``."""
     if _FORMULA.fullmatch(_FUNCTIONS.sub("", rule).replace("=", "")):
