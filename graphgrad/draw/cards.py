@@ -77,8 +77,7 @@ class Cards:
                     self.owner.setdefault(node, card)
         self.cotangents = self._cotangents()
         self.asked = self._asked()
-        self.residuals = dict.fromkeys(plan.schedule.residuals)
-        """What the backward pass reads of the forward pass."""
+        self.residuals = self._residuals()
         self._right: dict[Node, Card] = {}
         self._keys: dict[Node, str] = {}
         for one in self.written:
@@ -109,9 +108,7 @@ class Cards:
         if self.interface.seeds or not any(node in self.graph.origins for node in outputs):
             return None
         seeds = (o.forward for found in self.graph.origins.values() for o in found if o.role == "seed")
-        return next(
-            (self.graph.current(node) for node in seeds if self.graph.current(node) in self.owner), None
-        )
+        return next(map(self.graph.current, seeds), None)
 
     def is_derived(self, node: Node) -> bool:
         """Whether differentiation made it."""
@@ -135,7 +132,19 @@ class Cards:
                 card = self.owner.get(stop) or self._right.get(stop) if stop is not None else None
                 if card is not None:
                     return card
+            if origin.role != "zero" and (card := self._nearest(forward)) is not None:
+                return card
         return None
+
+    def _nearest(self, node: Node) -> Card | None:
+        """Of an op that nobody computes, because only its gradient is asked for: the last one before it that is."""
+        while node not in self.owner:
+            if not node.inputs:
+                return None
+            node = self.graph.current(
+                next((part for part in node.inputs if not is_free(part)), node.inputs[0])
+            )
+        return self.owner[node]
 
     def _cotangents(self) -> dict[Node, Node]:
         """For each node that a gradient reaches, its cotangent; the last one noted is the whole one."""
@@ -152,6 +161,13 @@ class Cards:
                 if origin.role == "seed" and node is self.start:
                     found[self.graph.current(origin.forward)] = node
         return found
+
+    def _residuals(self) -> dict[Node, None]:
+        """What the backward pass reads of the forward pass."""
+        if self.interface.wrt is not None:
+            return dict.fromkeys(self.plan.schedule.residuals)
+        read = (part for node in self.nodes if self.is_derived(node) for part in node.inputs)
+        return {part: None for part in read if not self.is_derived(part) and not self.is_number(part)}
 
     def _asked(self) -> dict[Node, None]:
         """What the gradient by is given back."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphgrad.core.errors import ArgumentError, InvalidValueError, UnsupportedError
+from graphgrad.core.collector import collector_paused
+from graphgrad.core.errors import InvalidValueError, UnsupportedError
 from graphgrad.core.graph import Graph
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
-from graphgrad.core.structure import Structure
 
 if TYPE_CHECKING:
     from graphgrad.draw.picture import Picture
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from graphgrad.run.compiled import Compiled
 
 # what draws and compiles is not needed to import graphgrad
-_compiled = lazy_import("graphgrad.run.compiled")
-_pipeline = lazy_import("graphgrad.pipeline")
 _fold = lazy_import("graphgrad.draw.fold")
 _picture = lazy_import("graphgrad.draw.picture")
+_subject = lazy_import("graphgrad.draw.subject")
 _tell = lazy_import("graphgrad.draw.tell")
+
+Layer = Callable[[Any], Any]
+"""A module of `graphgrad.nn`: what has `parameters` and can be called."""
 _DETAILS = ("auto", "layer", "op", "line")
 
 
 def draw(
-    x: Node | Sequence[Node] | dict[str, Node] | Graph | Compiled,
+    x: Node | Sequence[Node] | dict[str, Node] | Graph | Compiled | Layer,
     *,
     wrt: Any = None,
     detail: str = "auto",
@@ -42,11 +44,21 @@ def draw(
     Parameters
     ----------
     x:
-        Nodes (drawn as level "plain"), a `Graph`, or a compiled model (drawn as it was compiled).
+        Nodes (drawn as level "plain"), a `Graph`, a compiled model (drawn as it was compiled), or a layer, which is
+        drawn with an input that fits it.
     wrt:
         What to differentiate by, for nodes; by default every parameter, if the first output is a float scalar.
+    detail:
+        How much is shown: "op" every op with its step of the chain rule beside it, "layer" a card for each layer,
+        "line" every node by itself, gradients below the rest. "auto" shows ops and, where these are many, folds layers:
+        above 150 cards those that repeat, above 1,500 all of them.
+    expand, fold:
+        Layers to show in full and layers to show as one card: a name as given to `scope`, a path such as
+        ``"encoder/block6"``, a pattern such as ``"block*"``, or several of these.
     backward:
         False draws the forward half alone.
+    stage:
+        For a model compiled with `trace`: the pass to draw.
     theme:
         "light", "dark", or "auto", which follows the reader's setting in an SVG.
     title:
@@ -66,38 +78,9 @@ def draw(
         raise InvalidValueError(f"detail is one of {', '.join(map(repr, _DETAILS))}, not {detail!r:.60}")
     if stage is not None:
         raise UnsupportedError("drawing a stage does not exist yet", hint="a picture of what was compiled")
-    if isinstance(x, _compiled.Compiled):
-        if wrt is not None:
-            raise ArgumentError(
-                "a compiled model is drawn with the gradients it was compiled with",
-                hint="gg.compile(..., wrt=...)",
-            )
-        model = x
-    else:
-        model = _compile(x, wrt, backward)
-    story = _tell.tell(model.plan, model.emitted, title, backward=backward, lines=detail == "line")
-    story = _fold.folded(story, "op" if detail == "line" else detail, expand, fold)
+    with collector_paused():
+        plan, source = _subject.subject(x, wrt, backward)
+        told = _tell.tell(plan, source, title, backward=backward, lines=detail == "line")
+        story = _fold.folded(told, "op" if detail == "line" else detail, expand, fold)
     picture: Picture = _picture.Picture(story, theme=theme, backward=backward and story.mirrored, title=title)
     return picture
-
-
-def _compile(x: Any, wrt: Any, backward: bool) -> Compiled:
-    compile: Callable[..., Compiled] = _pipeline.compile
-    if isinstance(x, Graph):
-        return compile(
-            list(x.outputs),
-            inputs=list(dict.fromkeys((*x.inputs, *x.leaves))),
-            wrt=wrt,
-            level="plain",
-            name="graph",
-        )
-    structure, outputs = Structure.of(x, "what to draw")
-    if not outputs:
-        raise ArgumentError("there is nothing to draw")
-    if wrt is None and backward and outputs[0].shape == () and outputs[0].dtype.kind == "f":
-        params = [
-            leaf for leaf in Graph((), outputs).leaves if leaf.op.name == "param" and leaf.dtype.kind == "f"
-        ]
-        wrt = params or None
-    name = structure.keys[0] if structure.keys else outputs[0].name
-    return compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")

@@ -14,7 +14,7 @@ from graphgrad.core.node import Node
 from graphgrad.draw.cards import Card, Cards, Written
 from graphgrad.draw.lines import node_steps
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step, Story
-from graphgrad.draw.words import count, elements, pretty, size_words, specs_words
+from graphgrad.draw.words import bytes_of, count, elements, pretty, size_words, specs_words
 from graphgrad.emit.source import Source
 from graphgrad.plan.memory import kept_bytes
 from graphgrad.plan.plan import Plan
@@ -135,7 +135,8 @@ def _reads(cards: Cards, card: Card) -> tuple[tuple[Kept, ...], tuple[Kept, ...]
                 if part.op.is_leaf and part in cards.residuals:
                     uses[part] = Kept(part.attrs["name"], "")
                 elif part in cards.residuals:
-                    keeps[part] = Kept(cards.name(part), size_words(part.spec.nbytes), part.spec.nbytes)
+                    nbytes = bytes_of(part.spec)
+                    keeps[part] = Kept(cards.name(part), size_words(nbytes), nbytes)
     return tuple(keeps.values()), tuple(uses.values())
 
 
@@ -201,7 +202,7 @@ def _results(cards: Cards, mirrored: bool) -> tuple[Result, ...]:
                 results.setdefault(
                     key, Result(key, f"∂{_loss(cards)}/∂{cards.name(cards.graph.current(wanted))}")
                 )
-    if cards.loss is not None and mirrored:
+    if mirrored and cards.loss in cards.owner and cards.loss is not None:
         key, label = _key(cards, cards.loss), _loss(cards)
         results.setdefault(key, Result(key, label, f"seed ∂{label}/∂{label} = 1"))
     return tuple(results.values())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from math import prod
+from operator import attrgetter
 
 from graphgrad.core.dim import Dim, Size
 from graphgrad.core.node import Node
@@ -27,9 +30,17 @@ def specs_words(node: Node) -> str:
 
 def elements(node: Node) -> int | None:
     """How many numbers a node gives, if no size is symbolic."""
-    sizes = [spec.size for spec in node.specs]
-    fixed = [size for size in sizes if isinstance(size, int)]
-    return sum(fixed) if len(fixed) == len(sizes) else None
+    found = 0
+    for spec in node.specs:
+        sizes = [size for size in spec.shape if isinstance(size, int)]
+        if len(sizes) < len(spec.shape):
+            return None
+        found += prod(sizes)
+    return found
+
+
+bytes_of = lru_cache(1024)(attrgetter("nbytes"))
+"""The bytes of a spec; a large model has many values and few specs."""
 
 
 def size_words(size: Size) -> str:
@@ -61,6 +72,7 @@ def stem(name: str) -> str:
     return re.sub(r"[\s._\-]*\d+$", "", name)
 
 
+@lru_cache(1024)
 def pretty(rule: str) -> str:
     """A chain-rule term as a picture shows it: ``∂A = G·Bᵀ``, ``G·2·x``."""
     if _FORMULA.fullmatch(_FUNCTIONS.sub("", rule).replace("=", "")):
