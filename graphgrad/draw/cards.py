@@ -92,10 +92,9 @@ class Cards:
     @property
     def is_mirrored(self) -> bool:
         """Whether every gradient has a forward op to stand beside: the model reads none, and none is of a gradient."""
-        origins = self.graph.origins
         for node in self.nodes:
             if self.is_derived(node):
-                if node in origins and origins[node][0].forward in origins:
+                if any(self.is_derived(origin.forward) for origin in self.graph.origins.get(node, ())[:1]):
                     return False
             elif any(self.is_derived(part) for part in node.inputs if not is_free(part)):
                 return False
@@ -111,8 +110,11 @@ class Cards:
         return next(map(self.graph.current, seeds), None)
 
     def is_derived(self, node: Node) -> bool:
-        """Whether differentiation made it."""
-        return node in self.graph.origins or node is self.start
+        """Whether differentiation made it; a gradient that comes down to an argument did not make that."""
+        origins = self.graph.origins.get(node, ())
+        if node.op.is_leaf:
+            return node is self.start or any(origin.role == "seed" for origin in origins)
+        return bool(origins)
 
     def _place(self, one: Written) -> None:
         card = self.home(one.node)

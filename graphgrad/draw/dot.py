@@ -12,7 +12,7 @@ from typing import Any
 from graphgrad.core.lazy import lazy_import
 from graphgrad.draw.faces import FOLD
 from graphgrad.draw.shapes import PAD_X, Card, Edge, Label, Line, Point, Run, Scene, Swatch
-from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, Palette, clean_lines, palette
+from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, SUBSTITUTE, Palette, clean_lines, palette
 
 graphviz: Any = lazy_import("graphviz")
 
@@ -104,7 +104,7 @@ class _Writer:
         extra = 2 * FOLD if card.folded else 0.0  # Graphviz draws the second border outside the node
         graph.node(
             card.id,
-            label=_table(card.text, card.width - extra - 2 * PAD_X, self.colors),
+            label=_table(card.text, card.width - extra - 2 * PAD_X, self.colors, center=len(card.text) == 1),
             pos=self._pos((card.x, card.y)),
             width=_inches(card.width - extra),
             height=_inches(card.height - extra),
@@ -119,11 +119,12 @@ class _Writer:
         )
 
     def _label(self, graph: Any, label: Label) -> None:
+        width = _room(label)
         graph.node(
             label.id,
-            label=_table((label.text,), label.width, self.colors),
-            pos=self._pos((label.x + label.width / 2, label.y)),
-            width=_inches(label.width + 4),
+            label=_table((label.text,), width, self.colors),
+            pos=self._pos((label.x + width / 2, label.y)),
+            width=_inches(width + 4),
             height=_inches(1.2 * max(run.size for run in label.text) + 6),
             id=label.id,
             shape="plaintext",
@@ -190,14 +191,23 @@ class _Writer:
         }
         if edge.label is not None:
             label = edge.label
-            attributes["label"] = "<" + _runs(label.text, self.colors) + ">"
-            attributes["lp"] = self._pos((label.x + label.width / 2, label.y))
+            text = _runs(label.text, self.colors)
+            attributes["label"] = (
+                f"<{text}>" if label.centered else _table((label.text,), _room(label), self.colors)
+            )
+            attributes["lp"] = self._pos((label.x + _room(label) / 2, label.y))
             attributes["labeltooltip"] = attributes["tooltip"]
         graph.edge(edge.tail, edge.head, **attributes)
 
 
-def _table(lines: Sequence[Line], width: float, colors: Palette) -> str:
-    rows = "".join(f'<TR><TD ALIGN="LEFT">{_runs(line, colors)}</TD></TR>' for line in lines)
+def _room(label: Label) -> float:
+    """The width of the box that a label stands in, at its left end unless it is centred."""
+    return label.width if label.centered else label.width * SUBSTITUTE
+
+
+def _table(lines: Sequence[Line], width: float, colors: Palette, *, center: bool = False) -> str:
+    align = "CENTER" if center else "LEFT"
+    rows = "".join(f'<TR><TD ALIGN="{align}">{_runs(line, colors)}</TD></TR>' for line in lines)
     return "<" + _TABLE.format(width=f' WIDTH="{int(width)}"', rows=rows) + ">"
 
 

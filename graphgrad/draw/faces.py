@@ -8,12 +8,13 @@ from typing import Literal
 
 from graphgrad.draw.shapes import PAD_X, PAD_Y, Line, Run, line_height
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step
-from graphgrad.draw.style import CARDS, MONO_EM, CardKind, Role, clean, shorten
+from graphgrad.draw.style import CARDS, MONO_EM, SUBSTITUTE, CardKind, Role, clean, shorten, text_width
 
 # Whole numbers: Graphviz cuts the rest off.
 CODE_SIZE, HEAD_SIZE, RULE_SIZE, SHAPE_SIZE = 11.0, 13.0, 10.0, 10.0
-CODE_WIDTH = 60.5 * MONO_EM * CODE_SIZE
-"""Statements are cut at about 60 characters; the tooltip has all of them."""
+CODE_WIDTH = 52 * MONO_EM * CODE_SIZE
+CODE_LINES, INDENT = 3, " " * 4
+"""Longer statements go on in the next line; after three they are cut, and the tooltip has all of them."""
 MIN_WIDTH, GRID = 110.0, 20.0
 """Cards come in few widths, which makes columns of them calm."""
 PILL_HEIGHT = 25.0
@@ -123,12 +124,34 @@ def _plain(lines: tuple[str, ...]) -> list[Line]:
 
 
 def _code(lines: tuple[str, ...], role: Role) -> list[Line]:
-    short = [shorten(clean(line), CODE_WIDTH, CODE_SIZE, mono=True) for line in lines]
-    return [(Run(line, role, CODE_SIZE, mono=True),) for line in short]
+    return [(Run(part, role, CODE_SIZE, mono=True),) for line in lines for part in _wrapped(clean(line))]
+
+
+def _wrapped(line: str) -> list[str]:
+    """A statement over as many lines as it needs, broken at spaces within as few brackets as possible."""
+    parts = []
+    while len(parts) < CODE_LINES - 1 and text_width(line, CODE_SIZE, mono=True) > CODE_WIDTH:
+        at = _break(line, len(shorten(line, CODE_WIDTH, CODE_SIZE, mono=True)))
+        if not at:
+            break
+        parts.append(line[:at])
+        line = INDENT + line[at:].lstrip()
+    return [*parts, shorten(line, CODE_WIDTH, CODE_SIZE, mono=True)]
+
+
+def _break(line: str, room: int) -> int:
+    """The space to break at: not too far left, the last one, and before an operator rather than after it."""
+    best, found, depth = (room, 0, 0), 0, 0
+    for at, letter in enumerate(line[:room]):
+        depth += (letter in "([{") - (letter in ")]}")
+        cost = (depth, line[at + 1 : at + 2] not in "+-*/@", -at)
+        if letter == " " and line[at - 1] != "=" and at > room // 4 and cost < best:
+            best, found = cost, at
+    return found
 
 
 def _face(kind: CardKind, text: list[Line], code: tuple[str, ...], tooltip: str, folded: bool) -> Face:
-    inner = max(sum(run.width for run in line) for line in text)
+    inner = max(map(_line_width, text))
     width = max(MIN_WIDTH, math.ceil((inner + 2 * PAD_X) / GRID) * GRID)
     height = sum(line_height(line) for line in text) + 2 * PAD_Y
     extra = 2 * FOLD if folded else 0.0
@@ -139,5 +162,9 @@ def _pill(kind: CardKind, name: str, shape: str, tooltip: str) -> Face:
     line: Line = (Run(name, CARDS[kind].text, HEAD_SIZE, bold=True),)
     if shape:
         line += (_shape(shape),)
-    width = math.ceil((sum(run.width for run in line) + 2 * PAD_X) / 8) * 8.0
+    width = math.ceil((_line_width(line) + 2 * PAD_X) / 8) * 8.0
     return Face(kind, (line,), width, PILL_HEIGHT, (), tooltip)
+
+
+def _line_width(line: Line) -> float:
+    return sum(run.width * (1.0 if run.mono else SUBSTITUTE) for run in line)

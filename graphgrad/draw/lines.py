@@ -56,7 +56,7 @@ def _term(cards: Cards, node: Node) -> str:
 def _order(cards: Cards, node: Node) -> int:
     """1 for a gradient, 2 for the gradient of a gradient."""
     order = 0
-    while (origins := cards.graph.origins.get(node)) and origins[0].forward is not node:
+    while cards.is_derived(node) and (origins := cards.graph.origins.get(node)):
         order, node = order + 1, origins[0].forward
     return order
 

@@ -27,17 +27,36 @@ def sections(
     """
     made = []
     for members in _groups(scopes, inputs):
-        ranks = _ranks(members, inputs, floating)
-        by_rank: list[list[int]] = [[] for _ in range(max(ranks.values()) + 1)]
-        for step in members:
-            by_rank[ranks[step]].append(step)
-        rows = [
-            tuple(rank[start : start + MAX_PER_ROW])
-            for rank in by_rank
-            for start in range(0, len(rank), MAX_PER_ROW)
-        ]
-        made.append(Section(scopes[members[0]], tuple(rows)))
+        rows = _by_rank(members, _ranks(members, inputs, floating))
+        if max(map(len, rows)) > MAX_PER_ROW:
+            rows = _by_rank(members, _bricks(members, inputs))
+        made.append(Section(scopes[members[0]], tuple(map(tuple, rows))))
     return tuple(made)
+
+
+def _by_rank(members: list[int], ranks: dict[int, int]) -> list[list[int]]:
+    rows: list[list[int]] = [[] for _ in range(max(ranks.values()) + 1)]
+    for step in members:
+        rows[ranks[step]].append(step)
+    return rows
+
+
+def _bricks(members: list[int], inputs: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Ranks of which none is too wide: where a row is full, what follows goes on below all that there is.
+
+    So the gates of a cell that do not fit beside each other stand above each other, each whole.
+    """
+    ranks: dict[int, int] = {}
+    width: dict[int, int] = {}
+    floor = bottom = 0
+    for step in members:
+        rank = max((ranks[read] + 1 for read in inputs[step] if read in ranks), default=floor)
+        if width.get(rank, 0) == MAX_PER_ROW:
+            rank = floor = bottom + 1
+        ranks[step] = rank
+        width[rank] = width.get(rank, 0) + 1
+        bottom = max(bottom, rank)
+    return ranks
 
 
 def _groups(scopes: Sequence[tuple[str, ...]], inputs: Sequence[Sequence[int]]) -> list[list[int]]:

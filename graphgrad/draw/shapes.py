@@ -81,6 +81,8 @@ class Label:
     y: float
     width: float
     height: float
+    centered: bool = False
+    """Which way a wider font may grow: to both sides, or to the right."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:

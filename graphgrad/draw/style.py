@@ -25,6 +25,8 @@ EdgeKind = Literal["forward", "backward", "param", "data", "grad", "kept", "uses
 SANS = "Helvetica,Arial,sans-serif"
 MONO = "Consolas,Menlo,Liberation Mono,monospace"
 MONO_EM = 0.602
+SUBSTITUTE = 1.16
+"""How much wider than Helvetica a font may be that stands in for it, such as DejaVu Sans; text has room for that."""
 ELLIPSIS = "…"
 
 

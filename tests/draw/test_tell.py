@@ -161,9 +161,8 @@ def test_themes(theme, tmp_path):
     ("options", "error"),
     [
         ({"detail": "everything"}, gg.InvalidValueError),
-        ({"detail": "line"}, gg.UnsupportedError),
-        ({"expand": ("hidden",)}, gg.UnsupportedError),
-        ({"fold": ("hidden",)}, gg.UnsupportedError),
+        ({"expand": ("hidden",)}, gg.InvalidValueError),
+        ({"fold": "hidden"}, gg.InvalidValueError),
         ({"stage": "define"}, gg.UnsupportedError),
         ({"theme": "pink"}, gg.InvalidValueError),
         ({"wrt": "w"}, gg.GraphgradError),
