@@ -1,4 +1,4 @@
-"""Two experts, of which the first column chooses one; then choices of which one branch has no value: a root, a logarithm."""
+"""Two experts, chosen by the first column; then choices of which one branch has no value: a root, a logarithm."""
 
 import graphgrad as gg
 from tests.models.model import Model, normal
