@@ -121,9 +121,23 @@ _KEEP = Helper(
 def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
-        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+        out = np.empty(np.broadcast(mask, values).shape, values.dtype)
     bits = f"i{out.itemsize}"
     np.multiply(values.view(bits), mask, out=out.view(bits))
+    return out
+''',
+)
+
+_DROP = Helper(
+    "_drop",
+    '''
+def _drop(mask, values, out=None):
+    """0 where mask holds, else values: by bits, of which those that _keep would keep are taken away."""
+    if out is None:
+        out = np.empty(np.broadcast(mask, values).shape, values.dtype)
+    bits = f"i{out.itemsize}"
+    values, left = values.view(bits), out.view(bits)
+    np.bitwise_xor(np.multiply(values, mask, out=left), values, out=left)
     return out
 ''',
 )
@@ -134,7 +148,7 @@ _SELECT = Helper(
 def _select(mask, values, others, out=None):
     """values where mask holds, else others: by bits, several times as fast as np.where on irregular masks."""
     if out is None:
-        out = np.empty(np.broadcast_shapes(*map(np.shape, (mask, values, others))), values.dtype)
+        out = np.empty(np.broadcast(mask, values, others).shape, values.dtype)
     bits = f"i{out.itemsize}"
     difference, others = out.view(bits), others.view(bits)
     np.bitwise_xor(values.view(bits), others, out=difference)
@@ -149,14 +163,21 @@ def _choice_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destin
     if not node.shape:
         return None
     _, x, y = node.inputs
-    mask, other = parts[0].text, scalar_value(y)
-    arguments = [mask, speller.typed(x, parts[1])]
-    keeps = other is not None and other == 0 and not np.signbit(other)
-    if not keeps:
-        arguments.append(speller.typed(y, parts[2]))
+    if _is_zero(y):
+        helper, values = _KEEP, [(x, parts[1])]
+    elif _is_zero(x):
+        helper, values = _DROP, [(y, parts[2])]
+    else:
+        helper, values = _SELECT, [(x, parts[1]), (y, parts[2])]
+    arguments = [parts[0].text, *(speller.typed(value, part) for value, part in values)]
     if to.out is not None:
         arguments.append(f"out={to.out}")
-    return Form(f"{speller.helper(_KEEP if keeps else _SELECT)}({', '.join(arguments)})")
+    return Form(f"{speller.helper(helper)}({', '.join(arguments)})")
+
+
+def _is_zero(node: Node) -> bool:
+    value = scalar_value(node)
+    return value is not None and value == 0 and not np.signbit(value)
 
 
 def _by_chosen(g: Node, z: Node, condition: Node, x: Node, y: Node) -> Node:

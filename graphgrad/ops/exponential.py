@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
@@ -15,7 +16,7 @@ from graphgrad.ops.compare import where
 from graphgrad.ops.convert import cast
 from graphgrad.ops.elementary import sigmoid
 from graphgrad.ops.family import binary, unary
-from graphgrad.ops.leaf import Operand
+from graphgrad.ops.leaf import Operand, scalar_value
 from graphgrad.ops.logic import isnan
 
 P = ParamSpec("P")
@@ -163,13 +164,27 @@ def float_power(x: Operand, y: Operand) -> Node:
 # ---- logaddexp ------------------------------------------------------------------------------------
 
 
+def _number(node: Node) -> float | None:
+    """The finite number that an operand is, or None; the distance from one is never inf - inf."""
+    value = scalar_value(node)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _far_apart(parts: Sequence[Form], node: Node) -> tuple[list[Form], bool]:
+    """What the distance is taken between, without a 0; and whether it is nan for two equal infinities."""
+    numbers = [_number(operand) for operand in node.inputs]
+    ends = [part for part, number in zip(parts, numbers, strict=True) if number != 0]
+    return ends or list(parts[:1]), numbers == [None, None]
+
+
 def _spell_sum(exponential: str, scale: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
     """``np.logaddexp`` runs element by element without vector instructions, forty times slower than this."""
 
     def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-        x, y = parts[0], parts[1]
-        # of two equal infinities the difference is nan, and fmin makes it 0
-        gap = f"np.fmin(-np.abs({x.at(SUM)} - {y.at(PRODUCT)}), 0)"
+        ends, may_be_nan = _far_apart(parts, node)
+        gap = f"{ends[0].at(SUM)} - {ends[1].at(PRODUCT)}" if len(ends) == 2 else ends[0].text
+        gap = f"np.fmin(-np.abs({gap}), 0)" if may_be_nan else f"-np.abs({gap})"  # fmin makes 0 of nan
+        x, y = parts
         return Form(f"np.maximum({x.text}, {y.text}) + np.log1p({exponential}({gap})){scale}", SUM)
 
     return spell
@@ -180,8 +195,11 @@ def _sum_into(exponential: str, scale: float) -> Into:
         if to.out is None:
             return None
         x, y, gap = parts[0].text, parts[1].text, to.scratch[0]
+        ends, may_be_nan = _far_apart(parts, node)
+        distance = f"np.subtract({x}, {y}, out={gap})" if len(ends) == 2 else ends[0].text
+        distance = f"np.negative(np.abs({distance}, out={gap}), out={gap})"
         return Lines((
-            f"np.fmin(np.negative(np.abs(np.subtract({x}, {y}, out={gap}), out={gap}), out={gap}), 0, out={gap})",
+            f"np.fmin({distance}, 0, out={gap})" if may_be_nan else distance,
             f"np.log1p({exponential}({gap}, out={gap}), out={gap})",
             *([] if scale == 1 else [f"np.divide({gap}, {scale!r}, out={gap})"]),
             f"np.add(np.maximum({x}, {y}, out={{out}}), {gap}, out={{out}})",
@@ -194,8 +212,9 @@ def _share(scale: float) -> Callable[[Node, Node, Node], Node]:
     """The gradient of one operand: its share of the sum, and half of two equal infinities."""
 
     def vjp(g: Node, own: Node, other: Node) -> Node:
-        gap = own - other
-        gap = where(isnan(gap), 0, gap)
+        gap = own if _number(other) == 0 else own - other
+        if _number(own) is None and _number(other) is None:
+            gap = where(isnan(gap), 0, gap)
         return g * sigmoid(gap if scale == 1 else gap * scale)
 
     return vjp

@@ -229,7 +229,9 @@ def literal(node: Node) -> Form:
         text = "np.nan"
     elif np.isinf(value):
         text = "np.inf" if value > 0 else "-np.inf"
-    elif value == int(value) and abs(value) < 1e6 and not (value == 0 and np.signbit(value)):
+    elif (
+        abs(number := float(value)) < 1e6 and number.is_integer() and not (number == 0 and np.signbit(value))
+    ):
         text = str(int(value))
     else:
         text = repr(float(str(value)))  # str gives the shortest digits that read back in this dtype

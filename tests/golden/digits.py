@@ -81,6 +81,8 @@ def _put(rows, index, values):
 def _sum_rows(values, out=None):
     """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
     count, width = values.shape
+    if count <= 128:
+        return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, total = np.ones(128, values.dtype), np.zeros(width)
     rows = 128 * max(1, 2048 // max(1, width))
     for first in range(0, count, rows):
@@ -97,7 +99,7 @@ def _sum_rows(values, out=None):
 def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
-        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+        out = np.empty(np.broadcast(mask, values).shape, values.dtype)
     bits = f"i{out.itemsize}"
     np.multiply(values.view(bits), mask, out=out.view(bits))
     return out

@@ -57,7 +57,7 @@ def _give_back(work, *sizes):
 def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
-        out = np.empty(np.broadcast_shapes(np.shape(mask), np.shape(values)), values.dtype)
+        out = np.empty(np.broadcast(mask, values).shape, values.dtype)
     bits = f"i{out.itemsize}"
     np.multiply(values.view(bits), mask, out=out.view(bits))
     return out

@@ -52,6 +52,8 @@ def _give_back(work, *sizes):
 def _sum_rows(values, out=None):
     """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
     count, width = values.shape
+    if count <= 128:
+        return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, total = np.ones(128, values.dtype), np.zeros(width)
     rows = 128 * max(1, 2048 // max(1, width))
     for first in range(0, count, rows):
