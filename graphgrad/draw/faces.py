@@ -129,7 +129,7 @@ def _code(lines: tuple[str, ...], role: Role) -> list[Line]:
 
 def _wrapped(line: str) -> list[str]:
     """A statement over as many lines as it needs, broken at spaces within as few brackets as possible."""
-    parts = []
+    parts: list[str] = []
     while len(parts) < CODE_LINES - 1 and text_width(line, CODE_SIZE, mono=True) > CODE_WIDTH:
         at = _break(line, len(shorten(line, CODE_WIDTH, CODE_SIZE, mono=True)))
         if not at:

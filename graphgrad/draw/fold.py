@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from graphgrad.core.errors import InvalidValueError
-from graphgrad.draw.folded import Unit, fold_units
+from graphgrad.draw.folded import INSIDE, Unit, fold_units
 from graphgrad.draw.repeats import repeats
 from graphgrad.draw.rows import parts
 from graphgrad.draw.story import Story
@@ -39,11 +39,11 @@ class Folder:
     def __init__(self, story: Story, detail: str, expand: Collection[str], fold: Collection[str]) -> None:
         self.story = story
         self.number = {step.key: at for at, step in enumerate(story.steps)}
-        self.leaves = {leaf.key: (leaf.kind, leaf.shape) for leaf in story.leaves}
+        self.inside = {leaf.key: (leaf.kind, leaf.shape) for leaf in story.leaves if leaf.kind in INSIDE}
         self.inputs = [
             [self.number[key] for key in step.inputs if key in self.number] for step in story.steps
         ]
-        self.scopes = [step.scope for step in story.steps]
+        self.scopes = [step.scope if step.in_layer else () for step in story.steps]
         paths = dict.fromkeys(scope[: depth + 1] for scope in self.scopes for depth in range(len(scope)))
         opened = _matching("expand", expand, paths)
         self.opened = dict.fromkeys(path[: depth + 1] for path in opened for depth in range(len(path)))
@@ -121,8 +121,8 @@ class Folder:
         look: list[object] = []
         for number in steps:
             step = self.story.steps[number]
-            joined = tuple(place.get(key, self.leaves.get(key, "outside")) for key in step.inputs)
-            look.append((step.op, step.scope[depth + 1 :], step.shape, joined))
+            joined = tuple(place.get(key, self.inside.get(key, "outside")) for key in step.inputs)
+            look.append((step.op, self.scopes[number][depth + 1 :], step.shape, joined))
         scope = self.scopes[steps[0]]
         return (stem(scope[depth]) if len(scope) > depth else None, *look)
 

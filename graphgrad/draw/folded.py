@@ -9,7 +9,7 @@ from graphgrad.core.dim import Size, add
 from graphgrad.draw.story import Kept, Leaf, Result, Step, Story
 from graphgrad.draw.words import count, size_words, stem
 
-_INSIDE = ("param", "const")
+INSIDE = ("param", "const")
 """Leaves that a folded layer only counts; whatever else it reads still leads into it."""
 _NAMED = 6
 """So many layers are listed in the note."""
@@ -113,6 +113,7 @@ class _Folding:
             gradient=tuple(text for step in steps if step.gradient for text in step.gradient) or None,
             folded=True,
             derived=all(step.derived for step in steps),
+            in_layer=bool(unit.paths),
             details=self._details(unit, steps, outside, given),
             backward_details=self._backward_details(unit, steps, outside) if backward else (),
         )
@@ -123,7 +124,7 @@ class _Folding:
         for step in steps:
             for key, flow in zip(step.inputs, step.flows, strict=True):
                 leaf = self.leaves.get(key)
-                if self.home.get(key) != number and (leaf is None or leaf.kind not in _INSIDE):
+                if self.home.get(key) != number and (leaf is None or leaf.kind not in INSIDE):
                     found[key] = found.get(key, False) or flow
         return found
 
@@ -162,7 +163,7 @@ class _Folding:
 
     def _inside(self, steps: Iterable[int]) -> list[Leaf]:
         keys = dict.fromkeys(key for at in steps for key in self.old.steps[at].inputs if key in self.leaves)
-        return [self.leaves[key] for key in keys if self.leaves[key].kind in _INSIDE]
+        return [self.leaves[key] for key in keys if self.leaves[key].kind in INSIDE]
 
 
 def _heading(unit: Unit, steps: Sequence[Step]) -> str:
@@ -171,7 +172,7 @@ def _heading(unit: Unit, steps: Sequence[Step]) -> str:
     names = [path[-1] for path in unit.paths[: len(unit.paths) // unit.times]]
     stems = [stem(name) or f"{name} … {unit.paths[at - len(names)][-1]}" for at, name in enumerate(names)]
     if not stems:
-        scope = steps[0].scope
+        scope = steps[0].scope if steps[0].in_layer else ()
         stems = [scope[-1] if scope else count(len(unit.repeated), "op")]
     return f"{' + '.join(stems)}  × {unit.times:,}"
 

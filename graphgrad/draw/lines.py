@@ -37,6 +37,7 @@ def _step(cards: Cards, node: Node, one: Written) -> Step:
         name=cards.name(node),
         details=tuple(details),
         derived=cards.is_derived(node),
+        in_layer=bool(cards.graph.scope(node)) or cards.is_derived(node),
     )
 
 

@@ -85,6 +85,8 @@ class Step:
     """The same on the backward card."""
     derived: bool = False
     """Made by differentiation, but shown by itself instead of beside what it is the gradient of."""
+    in_layer: bool = True
+    """False: no layer has the name in its scope; it is that of what the step leads to."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphgrad.autodiff.joint import differentiate
 from graphgrad.core.errors import ArgumentError, GraphgradError
-from graphgrad.core.graph import Graph
+from graphgrad.core.graph import Graph, collect_origins
 from graphgrad.core.interface import Interface
 from graphgrad.core.node import Node
 from graphgrad.core.structure import Structure
@@ -69,8 +69,12 @@ def _written(graph: Graph, interface: Interface) -> tuple[Plan, Source]:
 
 
 def _parameters(outputs: Sequence[Node]) -> list[Node] | None:
-    """What to differentiate by if nobody says: every parameter, if the first output is a float scalar."""
+    """What to differentiate by if nobody says: every parameter, if the first output is a float scalar; and nothing, if
+    gradients are among the outputs."""
     if outputs[0].shape != () or outputs[0].dtype.kind != "f":
+        return None
+    made = collect_origins(outputs)
+    if any(node in made for node in outputs):
         return None
     leaves = Graph((), tuple(outputs)).leaves
     return [leaf for leaf in leaves if leaf.op.name == "param" and leaf.dtype.kind == "f"] or None

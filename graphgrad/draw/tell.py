@@ -16,8 +16,10 @@ from graphgrad.draw.lines import node_steps
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step, Story
 from graphgrad.draw.words import bytes_of, count, elements, pretty, size_words, specs_words
 from graphgrad.emit.source import Source
+from graphgrad.plan.alias import base
 from graphgrad.plan.memory import kept_bytes
 from graphgrad.plan.plan import Plan
+from graphgrad.plan.schedule import is_free
 
 _KINDS: Mapping[str, LeafKind] = {"input": "input", "param": "param", "state": "state", "rng": "rng"}
 _SAID = {"unbroadcast": "what was broadcast is summed", "zero": "no gradient arrives"}
@@ -73,6 +75,7 @@ def _step(cards: Cards, card: Card) -> Step:
         uses=uses,
         name=cards.name(node),
         gradient=_intermediate_gradient(cards, card),
+        in_layer=bool(cards.graph.scope(node)),
     )
 
 
@@ -127,16 +130,17 @@ def _rule(cards: Cards, card: Card) -> str:
 
 def _reads(cards: Cards, card: Card) -> tuple[tuple[Kept, ...], tuple[Kept, ...]]:
     """What of the forward pass the backward statements of a card read: activations kept, and data or parameters."""
-    keeps: dict[Node, Kept] = {}
-    uses: dict[Node, Kept] = {}
-    for one in card.backward:
-        for node in one.nodes:
-            for part in node.inputs:
-                if part.op.is_leaf and part in cards.residuals:
-                    uses[part] = Kept(part.attrs["name"], "")
-                elif part in cards.residuals:
-                    nbytes = bytes_of(part.spec)
-                    keeps[part] = Kept(cards.name(part), size_words(nbytes), nbytes)
+    keeps: dict[str, Kept] = {}
+    uses: dict[str, Kept] = {}
+    for part in (part for one in card.backward for node in one.nodes for part in node.inputs):
+        if part not in cards.residuals:
+            continue
+        owner = base(part)
+        if owner.op.is_leaf:
+            uses.setdefault(owner.attrs["name"], Kept(owner.attrs["name"], ""))
+        elif not is_free(owner):
+            nbytes = bytes_of(part.spec)
+            keeps.setdefault(cards.name(part), Kept(cards.name(part), size_words(nbytes), nbytes))
     return tuple(keeps.values()), tuple(uses.values())
 
 
