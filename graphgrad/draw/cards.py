@@ -14,6 +14,7 @@ from graphgrad.core.node import Node
 from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import Source, Statement
+from graphgrad.plan.alias import base
 from graphgrad.plan.plan import Plan
 from graphgrad.plan.schedule import is_free
 
@@ -70,15 +71,15 @@ class Cards:
         self.cards: dict[Node, Card] = {}
         self.owner: dict[Node, Card] = {}
         """The card on which each node is computed."""
-        for one in self.written:
-            if not self.is_derived(one.node):
-                card = self.cards[one.node] = Card(one, one.node)
-                for node in one.nodes:
-                    self.owner.setdefault(node, card)
+        for one in self._forward():
+            card = self.cards[one.node] = Card(one, one.node)
+            for node in one.nodes:
+                self.owner.setdefault(node, card)
         self.cotangents = self._cotangents()
         self.asked = self._asked()
         self.residuals = self._residuals()
-        self._right: dict[Node, Card] = {}
+        self.right: dict[Node, Card] = {}
+        """The card on which each gradient is computed."""
         self._keys: dict[Node, str] = {}
         for one in self.written:
             if self.is_derived(one.node):
@@ -116,6 +117,22 @@ class Cards:
             return node is self.start or any(origin.role == "seed" for origin in origins)
         return bool(origins)
 
+    def _forward(self) -> list[Written]:
+        """What forward computes; a view of a parameter stands with the one statement that reads it, such as ``w.T``."""
+        written = {one.node: one for one in self.written if not self.is_derived(one.node)}
+        readers: dict[Node, list[Node]] = {}
+        for one in written.values():
+            for part in dict.fromkeys(part for node in one.nodes for part in node.inputs):
+                readers.setdefault(part, []).append(one.node)
+        told = {*self.graph.outputs, *(self.interface.wrt or ())}  # only asked, never iterated
+        for node in [*written]:
+            one, reader = written[node], readers.get(node, ())
+            if len(reader) == 1 and node not in told and _is_view_of_parameter(one):
+                del written[node]
+                after = written[reader[0]]
+                written[reader[0]] = Written((*one.nodes, *after.nodes), [*one.lines, *after.lines])
+        return [*written.values()]
+
     def _place(self, one: Written) -> None:
         card = self.home(one.node)
         if card is None:
@@ -124,14 +141,14 @@ class Cards:
             card = self.cards.setdefault(stands_for, Card(None, stands_for))
         card.backward.append(one)
         for node in one.nodes:
-            self._right.setdefault(node, card)
+            self.right.setdefault(node, card)
 
     def home(self, node: Node) -> Card | None:
         """The card that a gradient stands on: of what it was made for, or of what reads that first."""
         for origin in self.graph.origins.get(node, ()):
             forward = self.graph.home(origin.forward)
             for stop in (forward, self._first_reader.get(forward)):
-                card = self.owner.get(stop) or self._right.get(stop) if stop is not None else None
+                card = self.owner.get(stop) or self.right.get(stop) if stop is not None else None
                 if card is not None:
                     return card
             if origin.role != "zero" and (card := self._nearest(forward)) is not None:
@@ -202,6 +219,15 @@ class Cards:
             return self.names[node]
         except KeyError:
             return "1" if is_free(node) else self.graph.name(node) or node.op.name
+
+
+def _is_view_of_parameter(one: Written) -> bool:
+    others = (part for node in one.nodes for part in node.inputs[1:])
+    return (
+        all(node.op.view for node in one.nodes)
+        and base(one.node).op.name == "param"
+        and all(map(is_free, others))
+    )
 
 
 def _names(plan: Plan, source: Source) -> Namer:

@@ -68,7 +68,7 @@ def forward_face(step: Step, results: tuple[Result, ...]) -> Face:
 
 def backward_face(step: Step) -> Face:
     """The card of a chain-rule step."""
-    code_free = step.passes and not step.backward_lines
+    code_free = not step.backward_lines and not step.folded
     kind: CardKind = "pass" if code_free else "backward"
     head = "∂ " + shorten(clean(step.op), 340, HEAD_SIZE, bold=True)
     text: list[Line] = [(Run(head, CARDS[kind].text, HEAD_SIZE, bold=True),)]

@@ -23,7 +23,6 @@ from graphgrad.plan.schedule import is_free
 
 _KINDS: Mapping[str, LeafKind] = {"input": "input", "param": "param", "state": "state", "rng": "rng"}
 _SAID = {"unbroadcast": "what was broadcast is summed", "zero": "no gradient arrives"}
-PASSES = "gradient flows through"
 RULES = (
     "in italics the rule: G is the gradient that arrives, A and B (or x and y) are what the op reads; "
     "where it reads x alone, y is its value"
@@ -70,7 +69,7 @@ def _step(cards: Cards, card: Card) -> Step:
         has_backward=has_backward,
         backward_lines=tuple(line for one in _ordered(cards, card) for line in one.lines),
         passes=_passes(cards, card, inputs) if has_backward else (),
-        rule=_rule(cards, card) if has_backward else "",
+        rule=_rule(cards, card, inputs) if has_backward else "",
         keeps=keeps,
         uses=uses,
         name=cards.name(node),
@@ -94,20 +93,19 @@ def _ordered(cards: Cards, card: Card) -> list[Written]:
 
 
 def _passes(cards: Cards, card: Card, inputs: Sequence[Node]) -> tuple[str, ...]:
-    """Gradients that reach an input as the very cotangent of the result."""
-    own = cards.cotangents.get(card.stands_for)
-    if own is None:
-        return ()
+    """Gradients by what a card reads that need no code on it: the cotangent of its result itself, or what another card
+    computes."""
     lines: dict[str, None] = {}
     for part in inputs:
-        if cards.cotangents.get(part) is own and part in cards.owner:
-            left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(own)
+        found = cards.cotangents.get(part)
+        if found is not None and part in cards.owner and cards.right.get(found) is not card:
+            left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(found)
             if left != right:
                 lines[f"{left} = {right}"] = None
     return tuple(lines)
 
 
-def _rule(cards: Cards, card: Card) -> str:
+def _rule(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
     """The chain-rule terms that this card uses, each once."""
     found: list[tuple[int, int, str]] = []
     other: dict[str, None] = {}
@@ -124,7 +122,13 @@ def _rule(cards: Cards, card: Card) -> str:
     terms = dict.fromkeys(text for _, _, text in sorted(found))  # by operand, as a textbook has them
     terms.update(other)
     if not terms and not card.backward:
-        return PASSES
+        own = cards.cotangents.get(card.stands_for)
+        others = {
+            cards.name(found): None
+            for part in inputs
+            if (found := cards.cotangents.get(part)) not in (None, own)
+        }
+        return f"computed once, as {', '.join(others)}" if others else "gradient flows through"
     return ",  ".join(term for term in terms if term)
 
 
@@ -208,7 +212,7 @@ def _results(cards: Cards, mirrored: bool) -> tuple[Result, ...]:
                 )
     if mirrored and cards.loss in cards.owner and cards.loss is not None:
         key, label = _key(cards, cards.loss), _loss(cards)
-        results.setdefault(key, Result(key, label, f"seed ∂{label}/∂{label} = 1"))
+        results[key] = Result(key, label, f"seed ∂{label}/∂{label} = 1")
     return tuple(results.values())
 
 
