@@ -145,7 +145,7 @@ def _break(line: str, room: int) -> int:
     for at, letter in enumerate(line[:room]):
         depth += (letter in "([{") - (letter in ")]}")
         cost = (depth, line[at + 1 : at + 2] not in "+-*/@", -at)
-        if letter == " " and line[at - 1] != "=" and at > room // 4 and cost < best:
+        if letter == " " and "=" not in line[at - 1 : at + 2] and at > room // 4 and cost < best:
             best, found = cost, at
     return found
 

@@ -95,14 +95,37 @@ def _ordered(cards: Cards, card: Card) -> list[Written]:
 def _passes(cards: Cards, card: Card, inputs: Sequence[Node]) -> tuple[str, ...]:
     """Gradients by what a card reads that need no code on it: the cotangent of its result itself, or what another card
     computes."""
+    own = cards.cotangents.get(card.stands_for)
     lines: dict[str, None] = {}
     for part in inputs:
         found = cards.cotangents.get(part)
-        if found is not None and part in cards.owner and cards.right.get(found) is not card:
-            left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(found)
-            if left != right:
-                lines[f"{left} = {right}"] = None
+        if (
+            found is None
+            or part not in cards.owner
+            or (found is not own and not _stands_elsewhere(cards, card, found))
+        ):
+            continue
+        left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(found)
+        if left != right:
+            lines[f"{left} = {right}"] = None
     return tuple(lines)
+
+
+def _stands_elsewhere(cards: Cards, card: Card, cotangent: Node) -> bool:
+    """Whether another card computes all of a gradient, and not a sum to which this one adds."""
+    roles = [origin.role for origin in cards.graph.origins.get(cotangent, ())]
+    return "accumulate" not in roles and cards.right.get(cotangent, card) is not card
+
+
+def _without_code(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
+    """What is said where nothing is computed for a step of the chain rule."""
+    own = cards.cotangents.get(card.stands_for)
+    found = [cards.cotangents[part] for part in inputs if part in cards.cotangents]
+    if own in found or not found:
+        return "gradient flows through"
+    if any(_stands_elsewhere(cards, card, node) for node in found):
+        return "computed on another card"
+    return f"goes into {', '.join(dict.fromkeys(map(cards.name, found)))}"
 
 
 def _rule(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
@@ -122,13 +145,7 @@ def _rule(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
     terms = dict.fromkeys(text for _, _, text in sorted(found))  # by operand, as a textbook has them
     terms.update(other)
     if not terms and not card.backward:
-        own = cards.cotangents.get(card.stands_for)
-        others = {
-            cards.name(found): None
-            for part in inputs
-            if (found := cards.cotangents.get(part)) not in (None, own)
-        }
-        return f"computed once, as {', '.join(others)}" if others else "gradient flows through"
+        return _without_code(cards, card, inputs)
     return ",  ".join(term for term in terms if term)
 
 

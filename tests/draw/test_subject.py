@@ -63,7 +63,9 @@ def test_a_layer_is_drawn_with_an_input_that_fits_and_with_all_its_gradients():
     net = check(gg.draw(Net()))
     ties = [edge.label.text[0].text for edge in net.scene.edges if edge.kind in ("kept", "uses")]
     assert ties[0] == "uses hidden.weight, x"  # its transpose takes no memory of its own
-    assert [band.name for band in net.scene.bands][:2] == ["hidden", "output"]
+    assert [band.name for band in net.scene.bands][:2] == ["input", "hidden"]
+    first = net.story.steps[0]
+    assert first.op == "matmul" and len(first.lines) == 2 and first.lines[0].endswith("hidden_weight.T")
     assert check(gg.draw(gg.nn.Sequential(gg.nn.ReLU(), gg.nn.Linear(4, 2)))).story.title == "Sequential"
     assert gg.draw(Scale()).story.leaves[0].name == "values"
     assert gg.draw(gg.nn.ReLU()).story.leaves[0].shape == "batch×features"
