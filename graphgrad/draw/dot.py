@@ -11,8 +11,21 @@ from typing import Any
 
 from graphgrad.core.lazy import lazy_import
 from graphgrad.draw.faces import FOLD
-from graphgrad.draw.shapes import PAD_X, Card, Edge, Label, Line, Point, Run, Scene, Swatch
-from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, SUBSTITUTE, Palette, clean_lines, palette
+from graphgrad.draw.shapes import (
+    BAR_HEIGHT,
+    BAR_WIDTH,
+    PAD_X,
+    PAD_Y,
+    Card,
+    Edge,
+    Label,
+    Line,
+    Point,
+    Run,
+    Scene,
+    Swatch,
+)
+from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, SUBSTITUTE, Palette, Role, clean_lines, palette
 
 graphviz: Any = lazy_import("graphviz")
 
@@ -53,6 +66,11 @@ class _Writer:
                 self._card(root, card)
         for label in (*scene.labels, *(band.label for band in scene.bands)):
             self._label(root, label)
+        for card in scene.cards:
+            if card.bar is not None:
+                left, _, _, bottom = card.box
+                middle = bottom - (FOLD if card.folded else 0.0) - PAD_Y - (1.2 * BAR_HEIGHT + 2) / 2
+                self._bar(root, card.id, (left + (FOLD if card.folded else 0.0) + PAD_X, middle), card.bar)
         for swatch in scene.legend:
             self._swatch(root, swatch)
         for number, corner in enumerate(((0.0, 0.0), (scene.width, scene.height))):
@@ -138,6 +156,27 @@ class _Writer:
             name, label="", pos=self._pos(point), shape="point", style="invis", width="0.01", height="0.01"
         )
 
+    def _bar(self, graph: Any, name: str, start: Point, share: float) -> None:
+        """A bar from a point on, filled so far: its length is what is read, on paper and in any colours."""
+        x, y = start
+        roles: tuple[Role, Role] = ("muted", "paper")
+        for part, width in (("whole", BAR_WIDTH), ("full", BAR_WIDTH * share)):
+            graph.node(
+                f"{name}-{part}",
+                label="",
+                pos=self._pos((x + width / 2, y)),
+                width=_inches(width),
+                height=_inches(BAR_HEIGHT),
+                id=f"{name}-{part}",
+                style="filled",
+                color=self.colors[roles[0]],
+                fillcolor=self.colors[roles[1]],
+                penwidth="0.8",
+                tooltip=" ",
+                **{"class": "bar"},
+            )
+            roles = ("ink", "ink")
+
     def _swatch(self, graph: Any, swatch: Swatch) -> None:
         self._label(graph, swatch.label)
         if swatch.card is not None:
@@ -156,6 +195,8 @@ class _Writer:
                 style="rounded,filled,dashed" if style.dashed else "rounded,filled",
                 **{"class": f"{swatch.card} legend"},
             )
+        if swatch.bar:
+            self._bar(graph, swatch.id, (swatch.x, swatch.y), 1.0)
         if swatch.edge is not None:
             line = EDGES[swatch.edge]
             ends = (swatch.x, swatch.y), (swatch.x + 26, swatch.y)

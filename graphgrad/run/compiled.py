@@ -18,7 +18,6 @@ from graphgrad.core.operators import bound
 from graphgrad.core.rewriting import Firing
 from graphgrad.emit.source import Source
 from graphgrad.plan.alias import base
-from graphgrad.plan.memory import Memory
 from graphgrad.plan.plan import Plan
 from graphgrad.plan.schedule import is_free
 from graphgrad.plan.sizes import never_negative
@@ -26,6 +25,7 @@ from graphgrad.run.arguments import Arguments, check_targets
 from graphgrad.run.bound import Bound
 from graphgrad.run.cotangents import complete, default
 from graphgrad.run.explain import Explanation, explain
+from graphgrad.run.footprint import Footprint
 from graphgrad.run.load import emitted_lines, file_name, load
 from graphgrad.run.nonfinite import blame, is_finite
 from graphgrad.run.verify import verify
@@ -235,9 +235,9 @@ class Compiled:
         """Write the module to a file, whole or not at all; large constants go to a ``.npz`` of the same name."""
         return _save.save(self.emitted, path)
 
-    def memory(self, /, **sizes: int) -> Memory:
-        """Bytes of one call; without sizes, each a formula in the symbolic ones."""
-        return self.plan.memory.at(sizes) if sizes else self.plan.memory
+    def memory(self, /, **sizes: int) -> Footprint:
+        """Bytes of one call; without sizes, each a formula in the symbolic ones. ``memory().draw()`` draws them."""
+        return Footprint(self.plan, self.emitted, sizes)
 
     def explain(self, line: int) -> Explanation:
         """What a line of the source is: the model's line, the term of the chain rule, bytes and flops."""
@@ -252,7 +252,7 @@ class Compiled:
         return verify(self.plan, self._namespace, self.arguments, arrays)
 
     def profile(self, /, **arrays: Any) -> Profile:
-        """Time every statement; see `graphgrad.run.profile.profile`."""
+        """Time every statement; see `graphgrad.run.profile.profile`. Its ``draw()`` shows the times on the picture."""
         timed: Profile = _profile.profile(self.emitted, self.plan, self.arguments.bind((), arrays))
         return timed
 
