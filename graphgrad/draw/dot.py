@@ -11,8 +11,21 @@ from typing import Any
 
 from graphgrad.core.lazy import lazy_import
 from graphgrad.draw.faces import FOLD
-from graphgrad.draw.shapes import PAD_X, Card, Edge, Label, Line, Point, Run, Scene, Swatch
-from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, Palette, clean_lines, palette
+from graphgrad.draw.shapes import (
+    BAR_HEIGHT,
+    BAR_WIDTH,
+    PAD_X,
+    PAD_Y,
+    Card,
+    Edge,
+    Label,
+    Line,
+    Point,
+    Run,
+    Scene,
+    Swatch,
+)
+from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, SUBSTITUTE, Palette, Role, clean_lines, palette
 
 graphviz: Any = lazy_import("graphviz")
 
@@ -53,6 +66,11 @@ class _Writer:
                 self._card(root, card)
         for label in (*scene.labels, *(band.label for band in scene.bands)):
             self._label(root, label)
+        for card in scene.cards:
+            if card.bar is not None:
+                left, _, _, bottom = card.box
+                middle = bottom - (FOLD if card.folded else 0.0) - PAD_Y - (1.2 * BAR_HEIGHT + 2) / 2
+                self._bar(root, card.id, (left + (FOLD if card.folded else 0.0) + PAD_X, middle), card.bar)
         for swatch in scene.legend:
             self._swatch(root, swatch)
         for number, corner in enumerate(((0.0, 0.0), (scene.width, scene.height))):
@@ -104,7 +122,7 @@ class _Writer:
         extra = 2 * FOLD if card.folded else 0.0  # Graphviz draws the second border outside the node
         graph.node(
             card.id,
-            label=_table(card.text, card.width - extra - 2 * PAD_X, self.colors),
+            label=_table(card.text, card.width - extra - 2 * PAD_X, self.colors, center=len(card.text) == 1),
             pos=self._pos((card.x, card.y)),
             width=_inches(card.width - extra),
             height=_inches(card.height - extra),
@@ -119,11 +137,12 @@ class _Writer:
         )
 
     def _label(self, graph: Any, label: Label) -> None:
+        width = _room(label)
         graph.node(
             label.id,
-            label=_table((label.text,), label.width, self.colors),
-            pos=self._pos((label.x + label.width / 2, label.y)),
-            width=_inches(label.width + 4),
+            label=_table((label.text,), width, self.colors),
+            pos=self._pos((label.x + width / 2, label.y)),
+            width=_inches(width + 4),
             height=_inches(1.2 * max(run.size for run in label.text) + 6),
             id=label.id,
             shape="plaintext",
@@ -136,6 +155,27 @@ class _Writer:
         graph.node(
             name, label="", pos=self._pos(point), shape="point", style="invis", width="0.01", height="0.01"
         )
+
+    def _bar(self, graph: Any, name: str, start: Point, share: float) -> None:
+        """A bar from a point on, filled so far: its length is what is read, on paper and in any colours."""
+        x, y = start
+        roles: tuple[Role, Role] = ("muted", "paper")
+        for part, width in (("whole", BAR_WIDTH), ("full", BAR_WIDTH * share)):
+            graph.node(
+                f"{name}-{part}",
+                label="",
+                pos=self._pos((x + width / 2, y)),
+                width=_inches(width),
+                height=_inches(BAR_HEIGHT),
+                id=f"{name}-{part}",
+                style="filled",
+                color=self.colors[roles[0]],
+                fillcolor=self.colors[roles[1]],
+                penwidth="0.8",
+                tooltip=" ",
+                **{"class": "bar"},
+            )
+            roles = ("ink", "ink")
 
     def _swatch(self, graph: Any, swatch: Swatch) -> None:
         self._label(graph, swatch.label)
@@ -155,6 +195,8 @@ class _Writer:
                 style="rounded,filled,dashed" if style.dashed else "rounded,filled",
                 **{"class": f"{swatch.card} legend"},
             )
+        if swatch.bar:
+            self._bar(graph, swatch.id, (swatch.x, swatch.y), 1.0)
         if swatch.edge is not None:
             line = EDGES[swatch.edge]
             ends = (swatch.x, swatch.y), (swatch.x + 26, swatch.y)
@@ -190,14 +232,23 @@ class _Writer:
         }
         if edge.label is not None:
             label = edge.label
-            attributes["label"] = "<" + _runs(label.text, self.colors) + ">"
-            attributes["lp"] = self._pos((label.x + label.width / 2, label.y))
+            text = _runs(label.text, self.colors)
+            attributes["label"] = (
+                f"<{text}>" if label.centered else _table((label.text,), _room(label), self.colors)
+            )
+            attributes["lp"] = self._pos((label.x + _room(label) / 2, label.y))
             attributes["labeltooltip"] = attributes["tooltip"]
         graph.edge(edge.tail, edge.head, **attributes)
 
 
-def _table(lines: Sequence[Line], width: float, colors: Palette) -> str:
-    rows = "".join(f'<TR><TD ALIGN="LEFT">{_runs(line, colors)}</TD></TR>' for line in lines)
+def _room(label: Label) -> float:
+    """The width of the box that a label stands in, at its left end unless it is centred."""
+    return label.width if label.centered else label.width * SUBSTITUTE
+
+
+def _table(lines: Sequence[Line], width: float, colors: Palette, *, center: bool = False) -> str:
+    align = "CENTER" if center else "LEFT"
+    rows = "".join(f'<TR><TD ALIGN="{align}">{_runs(line, colors)}</TD></TR>' for line in lines)
     return "<" + _TABLE.format(width=f' WIDTH="{int(width)}"', rows=rows) + ">"
 
 

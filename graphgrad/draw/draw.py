@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphgrad.core.errors import ArgumentError, InvalidValueError, UnsupportedError
+from graphgrad.core.collector import collector_paused
+from graphgrad.core.errors import InvalidValueError
 from graphgrad.core.graph import Graph
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
-from graphgrad.core.structure import Structure
 
 if TYPE_CHECKING:
     from graphgrad.draw.picture import Picture
     from graphgrad.draw.style import Theme
     from graphgrad.run.compiled import Compiled
+    from graphgrad.run.footprint import Footprint
+    from graphgrad.run.profile import Profile
 
 # what draws and compiles is not needed to import graphgrad
-_compiled = lazy_import("graphgrad.run.compiled")
-_pipeline = lazy_import("graphgrad.pipeline")
+_cards = lazy_import("graphgrad.draw.cards")
+_compare = lazy_import("graphgrad.draw.compare")
+_fold = lazy_import("graphgrad.draw.fold")
+_overlay = lazy_import("graphgrad.draw.overlay")
 _picture = lazy_import("graphgrad.draw.picture")
+_stages = lazy_import("graphgrad.draw.stages")
+_subject = lazy_import("graphgrad.draw.subject")
 _tell = lazy_import("graphgrad.draw.tell")
-_DETAILS = ("auto", "line")
+
+Layer = Callable[[Any], Any]
+"""A module of `graphgrad.nn`: what has `parameters` and can be called."""
+_DETAILS = ("auto", "layer", "op", "line")
 
 
 def draw(
-    x: Node | Sequence[Node] | dict[str, Node] | Graph | Compiled,
+    x: Node | Sequence[Node] | dict[str, Node] | Graph | Compiled | Layer | Profile | Footprint,
     *,
     wrt: Any = None,
     detail: str = "auto",
@@ -41,11 +50,24 @@ def draw(
     Parameters
     ----------
     x:
-        Nodes (drawn as level "plain"), a `Graph`, or a compiled model (drawn as it was compiled).
+        Nodes (drawn as level "plain"), a `Graph`, a compiled model (drawn as it was compiled), a layer, which is
+        drawn with an input that fits it, or a report of `Compiled.profile` or `Compiled.memory`, whose numbers then
+        stand on the cards.
     wrt:
         What to differentiate by, for nodes; by default every parameter, if the first output is a float scalar.
+    detail:
+        How much is shown: "op" every op with its step of the chain rule beside it, "layer" a card for each layer,
+        "line" every node by itself, gradients below the rest. "auto" shows ops and, where these are many, folds layers:
+        above 150 cards those that repeat, above 1,500 all of them.
+    expand, fold:
+        Layers to show in full and layers to show as one card: a name as given to `scope`, a path such as
+        ``"encoder/block6"``, a pattern such as ``"block*"``, or several of these.
     backward:
         False draws the forward half alone.
+    stage:
+        A stage of `Compiled.stages`, such as "differentiate" or "products", or "rewrite" for all passes that rewrite:
+        the graph before it and after it, with what it removed, merged and made. The model was compiled with `trace`;
+        nodes are compiled for it.
     theme:
         "light", "dark", or "auto", which follows the reader's setting in an SVG.
     title:
@@ -63,48 +85,21 @@ def draw(
     """
     if detail not in _DETAILS:
         raise InvalidValueError(f"detail is one of {', '.join(map(repr, _DETAILS))}, not {detail!r:.60}")
-    for option, given in (
-        ("detail='line'", detail == "line"),
-        ("expand", expand),
-        ("fold", fold),
-        ("stage", stage),
-    ):
-        if given:
-            raise UnsupportedError(
-                f"drawing with {option} does not exist yet", hint="a picture without it shows every op"
+    with collector_paused():
+        if stage is not None:
+            before, after = _compare.compared(_stages.change(x, wrt, stage))
+            compared: Picture = _picture.Picture(
+                before, theme=theme, backward=False, title=title, after=after
             )
-    if isinstance(x, _compiled.Compiled):
-        if wrt is not None:
-            raise ArgumentError(
-                "a compiled model is drawn with the gradients it was compiled with",
-                hint="gg.compile(..., wrt=...)",
-            )
-        model = x
-    else:
-        model = _compile(x, wrt, backward)
-    story = _tell.tell(model.plan, model.emitted, title)
-    both = backward and model.has_backward
-    picture: Picture = _picture.Picture(story, theme=theme, backward=both, title=title)
+            return compared
+        report = _subject.is_report(x)
+        plan, source = _subject.subject(x, wrt, backward)
+        cards = _cards.Cards(plan, source, backward)
+        story = _tell.tell_cards(cards, title, lines=detail == "line")
+        if report:
+            story = _overlay.measured(story, cards, x)
+        story = _fold.folded(story, "op" if detail == "line" else detail, expand, fold)
+        if report:
+            story = _overlay.labelled(story, x)
+    picture: Picture = _picture.Picture(story, theme=theme, backward=backward and story.mirrored, title=title)
     return picture
-
-
-def _compile(x: Any, wrt: Any, backward: bool) -> Compiled:
-    compile: Callable[..., Compiled] = _pipeline.compile
-    if isinstance(x, Graph):
-        return compile(
-            list(x.outputs),
-            inputs=list(dict.fromkeys((*x.inputs, *x.leaves))),
-            wrt=wrt,
-            level="plain",
-            name="graph",
-        )
-    structure, outputs = Structure.of(x, "what to draw")
-    if not outputs:
-        raise ArgumentError("there is nothing to draw")
-    if wrt is None and backward and outputs[0].shape == () and outputs[0].dtype.kind == "f":
-        params = [
-            leaf for leaf in Graph((), outputs).leaves if leaf.op.name == "param" and leaf.dtype.kind == "f"
-        ]
-        wrt = params or None
-    name = structure.keys[0] if structure.keys else outputs[0].name
-    return compile(x, wrt=wrt if backward else None, level="plain", name=name or "model")

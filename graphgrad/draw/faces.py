@@ -6,20 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from graphgrad.draw.shapes import PAD_X, PAD_Y, Line, Run, line_height
-from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step
-from graphgrad.draw.style import CARDS, MONO_EM, CardKind, Role, clean, shorten
+from graphgrad.draw.shapes import BAR_HEIGHT, PAD_X, PAD_Y, Line, Run, line_height
+from graphgrad.draw.story import Kept, Leaf, LeafKind, Mark, Measure, Result, Step
+from graphgrad.draw.style import CARDS, MONO_EM, SUBSTITUTE, CardKind, Role, clean, shorten, text_width
 
 # Whole numbers: Graphviz cuts the rest off.
-CODE_SIZE, HEAD_SIZE, RULE_SIZE, SHAPE_SIZE = 11.0, 13.0, 10.0, 10.0
-CODE_WIDTH = 60.5 * MONO_EM * CODE_SIZE
-"""Statements are cut at about 60 characters; the tooltip has all of them."""
+CODE_SIZE, HEAD_SIZE, RULE_SIZE, SHAPE_SIZE, MEASURE_SIZE = 11.0, 13.0, 10.0, 10.0, 10.0
+CODE_WIDTH = 52 * MONO_EM * CODE_SIZE
+CODE_LINES, INDENT = 3, " " * 4
+"""Longer statements go on in the next line; after three they are cut, and the tooltip has all of them."""
 MIN_WIDTH, GRID = 110.0, 20.0
 """Cards come in few widths, which makes columns of them calm."""
 PILL_HEIGHT = 25.0
 FOLD = 4.0
 """How far the second border of a folded card stands out."""
 
+MARKS: dict[Mark, str] = {"": "", "same": "", "removed": "−  ", "merged": "=  ", "new": "+  "}
+"""What stands before the op, so that a mark is seen without its colour."""
 _LEAVES: dict[LeafKind, CardKind] = {
     "input": "data", "param": "param", "state": "state", "const": "const", "rng": "rng",
 }  # fmt: skip
@@ -36,6 +39,7 @@ class Face:
     code: tuple[str, ...]
     tooltip: str
     folded: bool = False
+    bar: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,11 @@ class Tie:
 
 def forward_face(step: Step, results: tuple[Result, ...]) -> Face:
     """The card of a forward op; results name what they are."""
-    kind: CardKind = "result" if results else "op"
+    kind: CardKind = "result" if results else "backward" if step.derived else "op"
+    if step.mark:
+        kind = step.mark
     role = CARDS[kind].text
-    head = shorten(clean(step.op), 190, HEAD_SIZE, bold=True)
+    head = MARKS[step.mark] + shorten(clean(step.op), 190, HEAD_SIZE, bold=True)
     line: Line
     if results:
         label = clean(", ".join(result.label for result in results))
@@ -62,12 +68,12 @@ def forward_face(step: Step, results: tuple[Result, ...]) -> Face:
         line = (Run(head, role, HEAD_SIZE, bold=True),)
     text = [line, *_plain(step.details), *_code(step.lines, "ink")]
     full = (step.op, *step.details, *step.lines) if step.details else step.lines or (step.op,)
-    return _face(kind, text, step.lines, "\n".join(full), step.folded)
+    return _face(kind, text, step.lines, "\n".join(full), step.folded, step.measure)
 
 
 def backward_face(step: Step) -> Face:
     """The card of a chain-rule step."""
-    code_free = step.passes and not step.backward_lines
+    code_free = not step.backward_lines and not step.folded
     kind: CardKind = "pass" if code_free else "backward"
     head = "∂ " + shorten(clean(step.op), 340, HEAD_SIZE, bold=True)
     text: list[Line] = [(Run(head, CARDS[kind].text, HEAD_SIZE, bold=True),)]
@@ -79,7 +85,7 @@ def backward_face(step: Step) -> Face:
         text.append((Run(rule, "muted", RULE_SIZE, italic=True),))
     full = [f"∂ {step.op}", *step.backward_details, *step.backward_lines, *step.passes]
     full += [step.rule] * bool(step.rule)
-    return _face(kind, text, step.backward_lines, "\n".join(full), step.folded)
+    return _face(kind, text, step.backward_lines, "\n".join(full), step.folded, step.backward_measure)
 
 
 def leaf_face(leaf: Leaf, results: tuple[Result, ...] = (), *, again: bool = False) -> Face:
@@ -111,7 +117,7 @@ def tie_of(step: Step) -> Tie:
 
 
 def _names(kept: tuple[Kept, ...]) -> str:
-    return ", ".join(f"{one.name} {one.size}".rstrip() for one in kept)
+    return ", ".join(f"{one.name} {one.size}".strip() for one in kept)
 
 
 def _shape(shape: str) -> Run:
@@ -123,21 +129,60 @@ def _plain(lines: tuple[str, ...]) -> list[Line]:
 
 
 def _code(lines: tuple[str, ...], role: Role) -> list[Line]:
-    short = [shorten(clean(line), CODE_WIDTH, CODE_SIZE, mono=True) for line in lines]
-    return [(Run(line, role, CODE_SIZE, mono=True),) for line in short]
+    return [(Run(part, role, CODE_SIZE, mono=True),) for line in lines for part in _wrapped(clean(line))]
 
 
-def _face(kind: CardKind, text: list[Line], code: tuple[str, ...], tooltip: str, folded: bool) -> Face:
-    inner = max(sum(run.width for run in line) for line in text)
+def _wrapped(line: str) -> list[str]:
+    """A statement over as many lines as it needs, broken at spaces within as few brackets as possible."""
+    parts: list[str] = []
+    while len(parts) < CODE_LINES - 1 and text_width(line, CODE_SIZE, mono=True) > CODE_WIDTH:
+        at = _break(line, len(shorten(line, CODE_WIDTH, CODE_SIZE, mono=True)))
+        if not at:
+            break
+        parts.append(line[:at])
+        line = INDENT + line[at:].lstrip()
+    return [*parts, shorten(line, CODE_WIDTH, CODE_SIZE, mono=True)]
+
+
+def _break(line: str, room: int) -> int:
+    """The space to break at: not too far left, the last one, and before an operator rather than after it."""
+    best, found, depth = (room, 0, 0), 0, 0
+    for at, letter in enumerate(line[:room]):
+        depth += (letter in "([{") - (letter in ")]}")
+        cost = (depth, line[at + 1 : at + 2] not in "+-*/@", -at)
+        if letter == " " and "=" not in line[at - 1 : at + 2] and at > room // 4 and cost < best:
+            best, found = cost, at
+    return found
+
+
+def _face(
+    kind: CardKind,
+    text: list[Line],
+    code: tuple[str, ...],
+    tooltip: str,
+    folded: bool,
+    measure: Measure | None,
+) -> Face:
+    bar = None
+    if measure is not None:
+        bar = measure.share
+        text = [*text, (Run(clean(measure.text), "ink", MEASURE_SIZE, bold=True),)]
+        if bar is not None:
+            text.append((Run(" ", "ink", BAR_HEIGHT),))  # holds the place where the bar stands
+    inner = max(map(_line_width, text))
     width = max(MIN_WIDTH, math.ceil((inner + 2 * PAD_X) / GRID) * GRID)
     height = sum(line_height(line) for line in text) + 2 * PAD_Y
     extra = 2 * FOLD if folded else 0.0
-    return Face(kind, tuple(text), width + extra, round(height, 1) + extra, code, tooltip, folded)
+    return Face(kind, tuple(text), width + extra, round(height, 1) + extra, code, tooltip, folded, bar)
 
 
 def _pill(kind: CardKind, name: str, shape: str, tooltip: str) -> Face:
     line: Line = (Run(name, CARDS[kind].text, HEAD_SIZE, bold=True),)
     if shape:
         line += (_shape(shape),)
-    width = math.ceil((sum(run.width for run in line) + 2 * PAD_X) / 8) * 8.0
+    width = math.ceil((_line_width(line) + 2 * PAD_X) / 8) * 8.0
     return Face(kind, (line,), width, PILL_HEIGHT, (), tooltip)
+
+
+def _line_width(line: Line) -> float:
+    return sum(run.width * (1.0 if run.mono else SUBSTITUTE) for run in line)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from graphgrad.draw.heights import Frame
 from graphgrad.draw.place import text_label
-from graphgrad.draw.shapes import Band, Card, Edge, Label, Run, Swatch
-from graphgrad.draw.style import CARDS, EDGES, CardKind, EdgeKind, clean, shorten
+from graphgrad.draw.shapes import BAR_WIDTH, Band, Card, Edge, Label, Run, Swatch
+from graphgrad.draw.style import CARDS, EDGES, SUBSTITUTE, CardKind, EdgeKind, clean, shorten
 
 MARGIN = 24.0
 TITLE_SIZE, FACT_SIZE, HEAD_SIZE, BAND_SIZE, LEGEND_SIZE = 19.0, 11.0, 16.0, 12.0, 10.0
@@ -19,15 +19,16 @@ DOT = "   ·   "
 def header(prefix: str, title: str, facts: Sequence[str], width: float) -> tuple[list[Label], float]:
     """Title and facts, beside each other if there is room; and where they end."""
     room = width - 2 * MARGIN
-    shown = shorten(clean(title), room, TITLE_SIZE, bold=True)
+    shown = shorten(clean(title), room / SUBSTITUTE, TITLE_SIZE, bold=True)
     y = MARGIN + 6.0
     head = text_label(f"{prefix}-title", (Run(shown, "ink", TITLE_SIZE, bold=True),), MARGIN, y)
     labels = [head]
-    lines = _wrap([clean(fact) for fact in facts], DOT, room)
-    beside = len(lines) == 1 and head.width + 28 + Run(lines[0], "muted", FACT_SIZE).width <= room
-    x, y = (MARGIN + head.width + 28, y + 2.5) if beside else (MARGIN, y + 24)
+    lines = _wrap([clean(fact) for fact in facts], DOT, room / SUBSTITUTE)
+    start = head.width * SUBSTITUTE + 24
+    beside = len(lines) == 1 and start + Run(lines[0], "muted", FACT_SIZE).width * SUBSTITUTE <= room
+    x, y = (MARGIN + start, y + 2.5) if beside else (MARGIN, y + 24)
     for number, line in enumerate(lines):
-        run = Run(shorten(line, room, FACT_SIZE), "muted", FACT_SIZE)
+        run = Run(shorten(line, room / SUBSTITUTE, FACT_SIZE), "muted", FACT_SIZE)
         labels.append(text_label(f"{prefix}-facts{number}", (run,), x, y))
         y += FACT_LINE
     return labels, (y if lines and not beside else MARGIN + 6.0 + 16)
@@ -123,28 +124,35 @@ def _clear(start: float, end: float, lines: Sequence[float]) -> tuple[float, flo
 
 
 def legend(
-    prefix: str, cards: Sequence[Card], edges: Sequence[Edge], notes: Sequence[str], y: float, width: float
+    prefix: str,
+    cards: Sequence[Card],
+    edges: Sequence[Edge],
+    notes: Sequence[str],
+    scale: str,
+    y: float,
+    width: float,
 ) -> tuple[tuple[Swatch, ...], list[Label], float]:
-    """One entry for each kind that the picture has, then the notes; and where they end."""
+    """One entry for each kind that the picture has, and for its bars; then the notes; and where they end."""
     card_kinds = {card.kind: None for card in cards}
     edge_kinds = {edge.kind: None for edge in edges}
     kinds: list[tuple[CardKind | None, EdgeKind | None, str]]
     kinds = [(kind, None, style.means) for kind, style in CARDS.items() if kind in card_kinds]
     lines = {kind: style.means for kind, style in EDGES.items() if kind in edge_kinds and style.means}
     kinds += [(None, kind, means) for kind, means in lines.items()]
+    kinds += [(None, None, scale)] * bool(scale)
     swatches = []
     x = MARGIN
     for number, (card, edge, means) in enumerate(kinds):
-        run = Run(means, "muted", LEGEND_SIZE)
-        start = SWATCH + (6 if card else 12)
-        if x > MARGIN and x + start + run.width > width - MARGIN:
+        run = Run(shorten(clean(means), width - 2 * MARGIN - BAR_WIDTH, LEGEND_SIZE), "muted", LEGEND_SIZE)
+        start = SWATCH + (6 if card else 12) if card or edge else BAR_WIDTH + 8
+        if x > MARGIN and x + start + run.width * SUBSTITUTE > width - MARGIN:
             x, y = MARGIN, y + 20
         label = text_label(f"{prefix}-legend{number}-text", (run,), x + start, y)
-        swatches.append(Swatch(f"{prefix}-legend{number}", card, edge, x, y, label))
-        x = label.x + label.width + 18
+        swatches.append(Swatch(f"{prefix}-legend{number}", card, edge, x, y, label, not (card or edge)))
+        x = label.x + label.width * SUBSTITUTE + 16
     labels = []
     for number, note in enumerate(notes):
         y += 18
-        run = Run(shorten(clean(note), width - 2 * MARGIN, LEGEND_SIZE), "muted", LEGEND_SIZE)
+        run = Run(shorten(clean(note), (width - 2 * MARGIN) / SUBSTITUTE, LEGEND_SIZE), "muted", LEGEND_SIZE)
         labels.append(text_label(f"{prefix}-note{number}", (run,), MARGIN, y))
     return tuple(swatches), labels, y

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ TIE_ROOM = 22.0
 """Beside a card that is not the last in its row: its line across the picture goes down there."""
 SHORT = 16
 """Up to this many rows a lane may also run between the cards of a row; longer ones stay outside."""
-CROSSING = 150.0
-"""What crossing a line is worth, in points of detour."""
+CROSSING, CROSSING_OWN = 150.0, 750.0
+"""What crossing a line across the picture is worth, or one of the same half, in points of detour."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,12 @@ def lanes(
                 reach[link.tail] = link.head
     left = _Skyline([max((blocks[b].outer - x[b] for b in row), default=0.0) for row in rows])
     right = _Skyline([max((blocks[b].half + x[b] for b in row), default=0.0) for row in rows])
-    taken = [[(x[b] - blocks[b].outer, x[b] + blocks[b].half + TIE_ROOM) for b in row] for row in rows]
+    taken = [[_room(x[b], blocks[b], b == row[-1]) for b in row] for row in rows]
+    tied = [[x[b] for b in row if blocks[b].tied] for row in rows]
+    across: list[list[tuple[float, float]]] = [[] for _ in rows]  # what runs sideways below each row
+    for link in links:
+        if row_of[link.head] == row_of[link.tail] + 1:
+            across[row_of[link.tail]].append(_span(x[link.tail], x[link.head]))
     crossed = [0.0]
     for row in rows:
         crossed.append(crossed[-1] + (CROSSING if any(blocks[b].tied for b in row) else CROSSING / 3))
@@ -98,19 +104,49 @@ def lanes(
         first, last = row_of[tail] + 1, row_of[reach[tail]] - 1
         places = _outside(left, right, first, last, x[tail], crossed)
         if last - first < SHORT:
+            passed = taken[first : last + 1]
+            wanted = [x[tail], x[reach[tail]], *_gaps(passed[0])]
             places = [
-                (0.0, place) for place in (x[tail], x[reach[tail]]) if _free(place, taken[first : last + 1])
+                (_crossed(place, tied[first : last + 1], across[first - 1 : last + 1]), place)
+                for place in wanted
+                if _free(place, passed)
             ] + places
         ends = (x[tail], x[reach[tail]])
         place = min(places, key=lambda item: item[0] + sum(abs(item[1] - end) for end in ends))[1]
         made[tail] = Lane(place, first, last)
         left.lift(first, last, -place)
         right.lift(first, last, place)
+        across[first - 1].append(_span(x[tail], place))
+        across[last].append(_span(place, x[reach[tail]]))
         if last - first < SHORT:
             for row_taken in taken[first : last + 1]:
                 row_taken.append((place, place))
     reaches = [(left.highest(row, row), right.highest(row, row)) for row in range(len(rows))]
     return made, tuple(-reach[0] for reach in reaches), tuple(reach[1] for reach in reaches)
+
+
+def _room(x: float, block: Block, last: bool) -> tuple[float, float]:
+    """From where to where a block takes its row, with the place where its line across the picture goes down."""
+    return x - block.outer, x + block.half + (TIE_ROOM if block.tied and not last else 0.0)
+
+
+def _gaps(row: Sequence[tuple[float, float]]) -> list[float]:
+    """The middles between the blocks of a row."""
+    spans = sorted(row)
+    return [(one[1] + other[0]) / 2 for one, other in pairwise(spans)]
+
+
+def _span(one: float, other: float) -> tuple[float, float]:
+    return (one, other) if one < other else (other, one)
+
+
+def _crossed(
+    x: float, tied: Sequence[Sequence[float]], across: Sequence[Sequence[tuple[float, float]]]
+) -> float:
+    """What a lane at `x` costs by the lines that it crosses: those across the picture, and those of its own half."""
+    ties = sum(x > at for row in tied for at in row)
+    own = sum(low < x < high for row in across for low, high in row)
+    return CROSSING * ties + CROSSING_OWN * own
 
 
 def _free(x: float, rows: Sequence[Sequence[tuple[float, float]]]) -> bool:

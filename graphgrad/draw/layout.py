@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from graphgrad.draw.lanes import Lane, lanes
+from graphgrad.draw.lanes import TIE_ROOM, Lane, lanes
 from graphgrad.draw.ports import Route, routes
 
-UNIT_GAP = 44.0
+UNIT_GAP = 36.0
 """Between the card of one block and the pills of the next."""
 SNAP = 40.0
 
@@ -106,7 +106,7 @@ def _pack(wish: Sequence[float], blocks: Sequence[Block]) -> list[float]:
     """The places nearest to ``wish`` by least squares, in this order, with room: pool adjacent violators."""
     offsets = [0.0]
     for one, other in pairwise(blocks):
-        offsets.append(offsets[-1] + one.half + UNIT_GAP + other.outer)
+        offsets.append(offsets[-1] + one.half + TIE_ROOM * one.tied + UNIT_GAP + other.outer)
     pools: list[tuple[float, int]] = []
     for want, offset in zip(wish, offsets, strict=True):
         mean, count = want - offset, 1

@@ -10,7 +10,8 @@ from graphgrad.draw.story import Leaf, LeafKind, Result, Step, Story
 
 TOP_PER_ROW = 5
 NEAR = 2
-"""Further down than this, data gets one long edge; other readers show it again beside them."""
+"""Further down than this, data gets one long edge, to what reads it beside something computed; all others show it again
+beside them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Pair:
     gradients: tuple[Dock, ...] = ()
     tie: Tie | None = None
     seed: str | None = None
+    derived: bool = False
+    """Whether it is a gradient itself, in the left half."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,10 @@ class _Draft:
     """Which readers of those are joined by an edge; the others show the leaf again."""
     homes: dict[str, int] = field(default_factory=dict)
     """The step beside which the gradient of a docked leaf stands."""
+
+    def reads_steps(self, step: int) -> bool:
+        """Whether ``step`` reads anything that was computed."""
+        return any(key in self.steps for key in self.story.steps[step].inputs)
 
     def flows(self, step: int, key: str) -> bool:
         """Whether ``step`` sends a gradient back to ``key``."""
@@ -152,7 +159,8 @@ def _choose_top(draft: _Draft) -> None:
             continue
         draft.top[leaf.key] = len(draft.top)
         near = [step for step in readers if draft.row[step] <= NEAR]
-        draft.edged[leaf.key] = near + readers[len(near) :][:1]
+        far = [step for step in readers[len(near) :] if not near or draft.reads_steps(step)]
+        draft.edged[leaf.key] = near + far[:1]
 
 
 def _choose_homes(draft: _Draft) -> None:
@@ -183,6 +191,7 @@ def _step_pair(draft: _Draft, number: int, step: Step) -> Pair:
         tuple(_gradients(draft, number, step)) if draft.backward else (),
         tie_of(step) if right else None,
         ", ".join(seeds) if right and seeds else None,
+        step.derived,
     )
 
 

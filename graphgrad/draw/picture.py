@@ -7,6 +7,7 @@ from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
+from graphgrad.draw.beside import beside
 from graphgrad.draw.dot import dot_source
 from graphgrad.draw.render import check_theme, inline_svg, render_bytes, render_file
 from graphgrad.draw.scene import Scene, build_scene
@@ -26,9 +27,17 @@ class Picture:
     """
 
     def __init__(
-        self, story: Story, *, theme: Theme = "light", backward: bool = True, title: str | None = None
+        self,
+        story: Story,
+        *,
+        theme: Theme = "light",
+        backward: bool = True,
+        title: str | None = None,
+        after: Story | None = None,
     ) -> None:
         self.story = story
+        self.after = after
+        """What stands to the right of the story, for a picture that compares two."""
         self._theme: Theme = check_theme(theme)
         self._backward = backward
         self._title = title
@@ -36,7 +45,12 @@ class Picture:
     @cached_property
     def scene(self) -> Scene:
         """Every card, line and text with its coordinates, as plain data."""
-        return build_scene(self.story, theme=self._theme, backward=self._backward, title=self._title)
+        if self.after is None:
+            return build_scene(self.story, theme=self._theme, backward=self._backward, title=self._title)
+        left, right = (
+            build_scene(one, theme=self._theme, backward=False) for one in (self.story, self.after)
+        )
+        return beside(left, right, self._title or f"{self.story.title}, {self.after.title}")
 
     @cached_property
     def source(self) -> str:

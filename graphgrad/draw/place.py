@@ -24,7 +24,9 @@ SPLIT = 9.0
 def text_label(id: str, line: Line, x: float, y: float, *, center: bool = False) -> Label:
     """A label whose left edge (or middle) is at ``x``."""
     width = sum(run.width for run in line)
-    return Label(id, line, round(x - width / 2 if center else x, 2), round(y, 2), round(width, 2), 12.0)
+    return Label(
+        id, line, round(x - width / 2 if center else x, 2), round(y, 2), round(width, 2), 12.0, center
+    )
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Placer:
             clean_lines(face.tooltip),
             self.bands[row],
             face.folded,
+            face.bar,
         )
 
     def _dock(self, number: int, docks: tuple[Dock, ...], side: Side) -> None:
@@ -164,7 +167,7 @@ class Placer:
                 corners = [(2 * self.axis - x, y) for x, y in reversed(corners)]
                 tail, head = head, tail
             points, tip = rounded(corners, arrow=True)
-            kind: EdgeKind = "backward" if side == "right" else "forward"
+            kind: EdgeKind = "backward" if side == "right" or pair.derived else "forward"
             label = labelled.pop(route.tail, None)
             self._edge(kind, tail, head, points, tip, line_width(pair.elements), label, pair.shape)
 

@@ -66,6 +66,19 @@ def runtimes(plan: Plan) -> tuple[str, ...]:
     return ("pool",) if plan.workspace else ()
 
 
+def outline(plan: Plan) -> Source:
+    """The statements that `emit` writes, without the module around them: for who only looks at them."""
+    names = Namer(plan)
+    written = functions(Writer(plan, names, _constants(plan, names)[0]))
+    statements = [
+        Statement(signature.partition("(")[0], line.code.strip(), range(0), line.nodes)
+        for signature, _, lines in written
+        for line in lines
+        if line.nodes
+    ]
+    return Source(plan.schedule.interface.name, "", tuple(statements))
+
+
 def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
     standard = ["import threading"] * bool(plan.workspace)
     if plan.tiles:

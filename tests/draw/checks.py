@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -182,3 +183,24 @@ def check_labels_clear(scene: Scene) -> None:
     for band in scene.bands:
         for card in scene.cards:
             assert not overlap(band.label.box, card.box, SLACK), (band.label.id, card.id)
+
+
+def emitted(compiled, *, backward: bool = True) -> Counter[str]:
+    """The statements that a picture has to show: of the function that does both passes, or of forward and the first
+    backward pass."""
+    names = ["forward"]
+    if backward and compiled.has_backward:
+        both = re.search(
+            r"^def forward_and_backward\b.*?(?=^def |\Z)", compiled.source, re.MULTILINE | re.DOTALL
+        )
+        first = re.search(r"^def (_?backward\w*)\(", compiled.source, re.MULTILINE)
+        plain = (
+            "outputs, residuals = forward(" in both[0] and compiled.plan.schedule.interface.level == "plain"
+        )
+        names = ["forward", first[1]] if plain else ["forward_and_backward"]
+    return Counter(one.code for one in compiled.emitted.statements if one.function in names)
+
+
+def told(story: Story) -> Counter[str]:
+    """The statements that a story tells."""
+    return Counter(line for step in story.steps for line in (*step.lines, *step.backward_lines))

@@ -1,14 +1,14 @@
 """The story that a picture tells is the module that was emitted: every statement once, and what flows where."""
 
-from collections import Counter
 from functools import cache
 
 import numpy as np
 import pytest
 
 import graphgrad as gg
-from graphgrad.draw.tell import shape_words, size_words, tell
-from tests.draw.checks import check_lines_once
+from graphgrad.draw.tell import tell
+from graphgrad.draw.words import shape_words, size_words
+from tests.draw.checks import check_lines_once, emitted, told
 from tests.emit.models import MODELS
 
 
@@ -25,24 +25,14 @@ def by_name(story):
     return {step.name: step for step in story.steps}
 
 
-def told(story):
-    return Counter(line for step in story.steps for line in (*step.lines, *step.backward_lines))
-
-
 @pytest.mark.parametrize("name", list(MODELS))
-def test_every_emitted_statement_is_told_once(name):
+@pytest.mark.parametrize("backward", [True, False])
+def test_every_emitted_statement_is_told_once(name, backward):
     compiled = model(name)
-    functions = [one.function for one in compiled.emitted.statements]
-    backward = next(one for one in functions if one.startswith(("backward", "_backward")))
-    seeds = {seed.cotangent for seed in compiled.plan.schedule.interface.seeds}
-    emitted = Counter(
-        one.code
-        for one in compiled.emitted.statements
-        if one.function in ("forward", backward) and one.nodes[-1] not in seeds
-    )
-    first_lines = Counter({code: count for code, count in emitted.items() if "[" not in code.split(" = ")[0]})
-    assert not first_lines - told(story_of(compiled))
-    assert max(told(story_of(compiled)).values()) == 1
+    story = tell(compiled.plan, compiled.emitted, backward=backward)
+    assert told(story) == emitted(compiled, backward=backward)
+    assert max(told(story).values()) == 1
+    check_lines_once(story, gg.draw(compiled, backward=backward).scene, backward)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -138,13 +128,6 @@ def test_what_no_gradient_reaches_has_no_backward():
     assert not steps["mask"].has_backward
 
 
-@pytest.mark.parametrize("name", list(MODELS))
-@pytest.mark.parametrize("backward", [True, False])
-def test_pictures_show_every_line_once(name, backward):
-    picture = gg.draw(model(name), backward=backward)
-    check_lines_once(story_of(model(name)), picture.scene, backward)
-
-
 # ---- draw ------------------------------------------------------------------------------------------------------------
 
 
@@ -178,10 +161,9 @@ def test_themes(theme, tmp_path):
     ("options", "error"),
     [
         ({"detail": "everything"}, gg.InvalidValueError),
-        ({"detail": "line"}, gg.UnsupportedError),
-        ({"expand": ("hidden",)}, gg.UnsupportedError),
-        ({"fold": ("hidden",)}, gg.UnsupportedError),
-        ({"stage": "define"}, gg.UnsupportedError),
+        ({"expand": ("hidden",)}, gg.InvalidValueError),
+        ({"fold": "hidden"}, gg.InvalidValueError),
+        ({"stage": "polish"}, gg.InvalidValueError),
         ({"theme": "pink"}, gg.InvalidValueError),
         ({"wrt": "w"}, gg.GraphgradError),
     ],
