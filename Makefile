@@ -47,8 +47,9 @@ fuzz: setup-test ## the property tests with many random examples (long)
 golden: setup-test ## rewrite the golden files from what is emitted now; read the diff before committing
 	@$(PY) -m pytest -q -m golden --update-golden
 
-bench: setup-bench ## measure lesson 8 against torch, JAX, autograd and PyTensor
+bench: setup-bench ## measure lesson 8 against torch, JAX, autograd and PyTensor, and what level default gains
 	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks.levels
 
 clean: ## remove the environment, caches and build products
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,5 @@
-"""Time to first result: importing, compiling lesson 8, and compiling chains of thousands of ops.
+"""Time to first result: importing, compiling lesson 8, compiling chains of thousands of ops, and optimising graphs of
+several shapes.
 
 python -m benchmarks.compile_time [--level LEVEL] [--nodes N]
 """
@@ -11,13 +12,19 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 
 import graphgrad as gg
 from benchmarks import machine
 from benchmarks.contenders import CONTENDERS
+from benchmarks.graphs import GRAPHS, of_size
 from benchmarks.runner import seconds
 from examples.lesson8 import lesson8
 from graphgrad import pipeline
+from graphgrad.autodiff.joint import differentiate
+from graphgrad.core.collector import collector_paused
+from graphgrad.define import define
+from graphgrad.rewrite.passes import rewrite, stabilize
 
 NODES = 50_000
 RIVALS = ("torch", "jax", "autograd", "pytensor")
@@ -101,6 +108,27 @@ def chain_seconds(ops, level):
     return times
 
 
+def optimising_seconds(kind, nodes, level):
+    """What each stage up to rewriting takes of processor time, for a graph of about so many nodes; and how many it has.
+    The emitted module is not looked at."""
+    loss, wrt = of_size(kind, nodes)
+    gc.collect()
+    with collector_paused():
+        defined, interface = define(loss, None, wrt, None, level, kind, False)
+        marks = [time.process_time()]
+        stable = stabilize(defined, level, interface.wrt)
+        marks.append(time.process_time())
+        joint = differentiate(stable, interface, True)
+        marks.append(time.process_time())
+        rewrite(joint, level)
+        marks.append(time.process_time())
+    took = [end - start for start, end in pairwise(marks)]
+    return {
+        "nodes": len(joint.nodes),
+        **dict(zip(("stabilize", "differentiate", "rewrite"), took, strict=True)),
+    }
+
+
 def main(given=None):
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.compile_time", description=__doc__.split("\n")[0]
@@ -108,7 +136,12 @@ def main(given=None):
     parser.add_argument(
         "--level", default="default", choices=("plain", "default", "fast"), help="(%(default)s)"
     )
-    parser.add_argument("--nodes", type=int, default=NODES, help="ops in the longest chain (%(default)s)")
+    parser.add_argument(
+        "--nodes",
+        type=int,
+        default=NODES,
+        help="ops in the longest chain, and nodes in each of the other graphs (%(default)s)",
+    )
     options = parser.parse_args(given)
     level, lengths = options.level, (options.nodes // 4, options.nodes // 2, options.nodes)
 
@@ -130,8 +163,20 @@ def main(given=None):
         print(f"  {stage:<32}" + "".join(f"{times.get(stage, 0):10.2f}" for times in chains))
     growth = chains[-1]["compile"] / chains[0]["compile"] / (lengths[-1] / lengths[0])
     print(f"  four times the ops take {growth:.2f} x four times the time to compile")
+
+    print(
+        f"\n  graphs of {options.nodes:,} nodes with their gradients, optimised, in seconds of processor time"
+    )
+    print(f"  {'':<14}{'nodes':>8} {'stabilize':>10} {'differentiate':>14} {'rewrite':>8}")
+    shapes = {}
+    for kind in GRAPHS:
+        shapes[kind] = took = optimising_seconds(kind, options.nodes, level)
+        print(
+            f"  {kind:<14}{took['nodes']:>8,} {took['stabilize']:>10.2f} {took['differentiate']:>14.2f} "
+            f"{took['rewrite']:>8.2f}"
+        )
     chains = dict(zip(map(str, lengths), chains, strict=True))
-    print(f"  written to {machine.write('compile_time', {**numbers, 'chains': chains})}")
+    print(f"  written to {machine.write('compile_time', {**numbers, 'chains': chains, 'shapes': shapes})}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ calls counts, and on more, where arrays count; plain and default in blocks in tu
 """
 
 import argparse
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both levels of one model at some sizes. Times are seconds a call."""
+    """Both levels of one model at some sizes. Times are seconds a call: the least, which nothing else disturbed."""
 
     sizes: Mapping[str, int]
     passes: tuple[Pass, ...]
@@ -47,8 +46,6 @@ class Comparison:
     """Bytes at the peak of a call as default emits it, with planned memory."""
     plain: float
     default: float
-    spread: float
-    """The larger distance between the quartiles of the two, as a part of the median."""
 
     @property
     def ratio(self) -> float:
@@ -71,15 +68,13 @@ def compare(model: Model, times: int, rounds: int, calls: int) -> Comparison:
     compiled = {"plain": gg.compile(loss, wrt=wrt, level="plain"), "default": ledger.compiled}
     ensure_agreement(model, *(one(**arrays) for one in compiled.values()))
     samples = in_blocks([lambda one=one: one(**arrays) for one in compiled.values()], rounds, calls)
-    quartiles = [statistics.quantiles(each, n=4) for each in samples]
     return Comparison(
         sizes,
         tuple(
             Pass(step.name, evaluate(step.flops, sizes), evaluate(step.peak, sizes)) for step in ledger.steps
         ),
         evaluate(ledger.compiled.memory().peak, sizes),
-        *(middle for _, middle, _ in quartiles),
-        spread=max((high - low) / middle for low, middle, high in quartiles),
+        *map(min, samples),
     )
 
 
@@ -100,7 +95,7 @@ def table(model: Model, compared: Sequence[Comparison]) -> str:
     rows.append(["with planned memory", *(f"{one.planned / 1e3:,.1f} kB" for one in compared)])
     for level in LEVELS:
         rows.append([f"{level}, a call", *(f"{1e3 * getattr(one, level):.3f} ms" for one in compared)])
-    rows.append(["default / plain", *(f"{one.ratio:.2f} (spread {one.spread:.0%})" for one in compared)])
+    rows.append(["default / plain", *(f"{one.ratio:.2f}" for one in compared)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     return "\n".join([model.title, *(f"  {line.rstrip()}" for line in lines)])

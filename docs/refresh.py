@@ -1,5 +1,5 @@
 """Make again what the documentation shows: lesson 8's picture and emitted module, the list of rewriting rules, what the
-compiler says that it did, and the reference of functions from their docstrings.
+compiler says that it did, the tutorial of its six versions, and the reference of functions from their docstrings.
 
 python docs/refresh.py          (make golden does it, too)
 """
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import graphgrad as gg  # noqa: E402
-from docs import ops_page  # noqa: E402
+from docs import lesson8_page, ops_page  # noqa: E402
 from examples.lesson8 import lesson8  # noqa: E402
 from graphgrad.rewrite.passes import PASSES, SAFE, STABLE  # noqa: E402
 
@@ -99,6 +99,7 @@ def told():
 
 def main():
     ops_page.write()
+    lesson8_page.write()
     loss, parameters = lesson8()
     PICTURE.parent.mkdir(exist_ok=True)
     gg.draw(loss, wrt=parameters, title="lesson 8").render(PICTURE)

@@ -10,6 +10,7 @@ from typing import Any
 from graphgrad.core.dim import Size, add
 from graphgrad.core.graph import Graph
 from graphgrad.core.interface import Interface
+from graphgrad.core.rewriting import place
 from graphgrad.emit.module import emit
 from graphgrad.emit.source import Source
 from graphgrad.pipeline import compile
@@ -44,6 +45,8 @@ class Ledger:
 
     steps: tuple[Step, ...]
     """The model and its gradients as written, then each pass that changed something."""
+    guarded: tuple[str, ...]
+    """What a choice further on may not take, and so gets a gradient of 0 there, never 0 * inf."""
     declined: tuple[str, ...]
     """Which rules fit what is left and did not fire, and why."""
     compiled: Compiled
@@ -57,6 +60,8 @@ class Ledger:
             rows += _indented(_changes(before.statements, step.statements))
         if len(self.steps) == 1:
             rows += ["", "no rule fired"]
+        if self.guarded:
+            rows += ["", "guarded, 0 where not chosen:", *(f"  * {one}" for one in self.guarded)]
         if self.declined:
             rows += ["", "did not fire:", *(f"  * {one}" for one in self.declined)]
         peak = bytes_text(self.compiled.memory().peak)
@@ -104,7 +109,7 @@ def explain(outputs: Any, wrt: Any = None, level: str = "default", **options: An
             count = 0 if before.rewriting is None else len(before.rewriting.firings)
             steps.append(_step(name, graph, _fired(graph, count), interface))
             before = graph
-    return Ledger(tuple(steps), _declined(model), model)
+    return Ledger(tuple(steps), _guarded(joint), _declined(model), model)
 
 
 def _step(name: str, graph: Graph, fired: tuple[str, ...], interface: Interface) -> Step:
@@ -126,6 +131,12 @@ def _fired(graph: Graph, start: int) -> tuple[str, ...]:
     if done is None:
         return ()
     return _counted([done.describe(one) for one in done.firings[start:]])
+
+
+def _guarded(joint: Graph) -> tuple[str, ...]:
+    """What differentiation guarded, with its line."""
+    forwards = [one.forward for entries in joint.origins.values() for one in entries if one.role == "guard"]
+    return tuple(dict.fromkeys(place(forward, joint.origins, {}) for forward in forwards))
 
 
 def _counted(texts: Sequence[str]) -> tuple[str, ...]:

@@ -75,3 +75,12 @@ def test_a_line_tells_its_rules_and_where_it_computes_into(x):
     assert "test_ledger.py" in str(told)
     anew = model.explain(next(at for at, line in enumerate(lines[start:], start + 1) if "d_x = " in line))
     assert anew.into == "" and str(anew.bytes) == "12*n"
+
+
+def test_it_says_what_differentiation_guarded():
+    x, w = gg.input("x", ("n", 3)), gg.param("w", (3, 2))
+    logs = gg.log(x)
+    ledger = gg.explain(gg.sum(gg.where(x[:, :1] > 0, logs @ w, 0)), wrt=[x, w])
+    assert len(ledger.guarded) == 1 and ledger.guarded[0].endswith("gg.log(x)")
+    assert "guarded, 0 where not chosen:\n  * at test_ledger.py:" in str(ledger)
+    assert gg.explain(gg.sum(x @ w), wrt=w).guarded == ()

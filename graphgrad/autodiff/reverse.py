@@ -41,7 +41,8 @@ class _Marks:
     """Origins of the nodes that differentiation makes, in the order they were made."""
 
     known: dict[Node, None]
-    origins: dict[Node, tuple[Origin, ...]] = field(default_factory=dict)
+    noted: dict[Node, dict[Origin, None]] = field(default_factory=dict)
+    """One number may be the cotangent of ten thousand nodes, so a node's origins are looked up, not searched."""
 
     def new(self, root: Node, origin: Origin) -> Node:
         """Mark what `root` needs and nothing before needed."""
@@ -51,9 +52,11 @@ class _Marks:
         return root
 
     def note(self, node: Node, origin: Origin) -> None:
-        entries = self.origins.get(node, ())
-        if origin not in entries:
-            self.origins[node] = (*entries, origin)
+        self.noted.setdefault(node, {})[origin] = None
+
+    @property
+    def origins(self) -> Origins:
+        return {node: tuple(entries) for node, entries in self.noted.items()}
 
 
 @dataclass
@@ -125,7 +128,7 @@ def pull_back(seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> Pullback:
             give(output, seed, output.shape)
         for node in reversed(order):
             if node in parts:
-                _through_results(node, parts[node], between, give, marks)
+                _through_results(node, parts[node], between, give, marks, guards)
             if node not in pending or node not in between:
                 continue
             g = pending.pop(node).settle(node, marks)
@@ -156,15 +159,33 @@ def _through(
             continue
         shape = broadcast([part.shape, node.shape]) if node.op.elementwise else part.shape
         _check_term(node, part, term, shape)
-        marks.new(term, Origin("chain", node, index))
+        term = _guarded(node, index, g, term, marks, guards)
         guards.follow(node, index)
-        give(part, marks.new(guards.mask(node, g, term), Origin("guard", node, index)), shape)
+        give(part, term, shape)
+
+
+def _guarded(node: Node, index: int, g: Node, term: Node, marks: _Marks, guards: Guards) -> Node:
+    """A chain-rule term that no choice on the way makes nan."""
+    safe = guards.without_what_was_not_taken(node, index, g, term)
+    if safe is not node:
+        for part, own in zip(safe.inputs, node.inputs, strict=True):
+            marks.new(part, Origin("guard", own))
+        again = node.op.pull_back(index, g, safe)
+        term = term if again is None else again
+    marks.new(term, Origin("chain", node, index))
+    return marks.new(guards.mask(node, index, g, term), Origin("guard", node, index))
 
 
 def _through_results(
-    node: Node, given: Mapping[int, Node], between: Mapping[Node, None], give: Give, marks: _Marks
+    node: Node,
+    given: Mapping[int, Node],
+    between: Mapping[Node, None],
+    give: Give,
+    marks: _Marks,
+    guards: Guards,
 ) -> None:
     """Pass the cotangents of a node's several results on to its inputs."""
+    guards.start(node.inputs)
     full = tuple(
         marks.new(broadcast_to(given[at], spec.shape), Origin("spread", node)) if at in given else None
         for at, spec in enumerate(node.specs)

@@ -72,13 +72,20 @@ def as_dtype(value: object) -> np.dtype[Any]:
         dtype: np.dtype[Any] = np.dtype(value)  # type: ignore[call-overload]
     except TypeError as error:
         raise DTypeError(f"{value!r} is no dtype", hint='"float32", "float64", "int64" or "bool"') from error
-    # isbuiltin: not of another package, such as float8_e5m2, a float by its own word; nor of the other byte order
-    if value is None or dtype.kind not in _KINDS or dtype.itemsize > 8 or dtype.isbuiltin != 1:
+    known: np.dtype[Any] = np.dtype(dtype.type)  # of a pickled one, too, the one and only
+    # isbuiltin: not of another package, such as float8_e5m2, a float by its own word; != for the other byte order
+    if (
+        value is None
+        or dtype.kind not in _KINDS
+        or dtype.itemsize > 8
+        or known.isbuiltin != 1
+        or known != dtype
+    ):
         raise DTypeError(
             f"dtype {dtype} is not supported",
             hint="bool, an integer, or a float of up to 64 bits, in native byte order",
         )
-    return dtype
+    return known
 
 
 @dataclass(frozen=True, slots=True)

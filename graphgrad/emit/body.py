@@ -196,7 +196,7 @@ def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str) -> 
         f"threads={interface.threads}" if interface.threads else "",
         f"at_most={writer.plan.most_threads}" if writer.plan.most_threads and not interface.threads else "",
     ]
-    return f"_by_tiles({', '.join(text for text in (function, count, str(loop.most), *options) if text)})"
+    return f"_by_tiles({', '.join(text for text in (function, count, str(space.most), *options) if text)})"
 
 
 # ---- sizes and titles ----

@@ -20,6 +20,7 @@ from graphgrad.emit.selfcheck import selfcheck_text
 from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
 from graphgrad.emit.spelling import array_text, clean
 from graphgrad.emit.workspace import workspace_text
+from graphgrad.plan.limit import bytes_at_any_size
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
 
@@ -81,9 +82,10 @@ def outline(plan: Plan) -> Source:
 def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
     standard = ["import threading"] * bool(plan.workspace)
     if plan.tiles:
-        standard = ["import math", "import os", "import sys", "import threading", "import weakref"]
-        standard.append("from collections import deque")
-    standard += ["from pathlib import Path"] * bool(arrays)
+        standard = [f"import {name}" for name in ("atexit", "math", "os", "sys", "threading", "weakref")]
+        standard += ["from collections import deque", "from queue import SimpleQueue"]
+    if arrays:
+        standard.insert(len(standard) - bool(plan.tiles), "from pathlib import Path")
     return [*standard, *([""] if standard else []), "import numpy as np"]
 
 
@@ -154,12 +156,17 @@ def _docstring(writer: Writer) -> str:
 
 
 def _memory_sentence(writer: Writer) -> str:
-    memory = writer.plan.memory
-    when, kept = "at most", ""
-    if writer.plan.workspace or writer.plan.tiles:
-        when, kept = "in a thread's first call", ", and the rest is kept for its next"
+    plan = writer.plan
+    memory = plan.memory
     results = f"{_bytes(writer, memory.results)} of it results"
-    return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} {when}, {results}{kept}."
+    if not plan.workspace and not plan.tiles:
+        return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} at most, {results}."
+    each = bytes_at_any_size(plan, 2) - bytes_at_any_size(plan, 1)
+    more = f" A further thread takes {bytes_text(each)} at most." if plan.tiles else ""
+    return (
+        f"Memory beyond the arguments: {_bytes(writer, memory.peak)} in a thread's first call, {results}, and the "
+        f"rest is kept for its next.{more}"
+    )
 
 
 def _bytes(writer: Writer, size: Size) -> str:

@@ -19,7 +19,7 @@ RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
         "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
-        "part", "math", "os", "sys", "threading", "weakref", "deque",
+        "part", "atexit", "math", "os", "sys", "threading", "weakref", "deque", "SimpleQueue",
     }
 )  # fmt: skip
 """What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""
@@ -109,10 +109,11 @@ class Namer:
         inner._nodes, inner._sizes = dict(outer._nodes), {**outer._sizes, str(body.tile): inner._once("rows")}
         for leaf, (whole, cut) in body.slices.items():
             inner._nodes[leaf] = inner._once(f"{outer.base_of(whole)}_tile", (whole, cut))
+        partial = set(body.partial)  # only asked, never iterated
         for tile, whole in whole_of.items():
             if tile is whole:
                 continue
-            is_there = whole in planned.statements and tile not in body.partial
+            is_there = whole in planned.statements and tile not in partial
             name = outer._nodes[whole]
             inner._nodes[tile] = inner._once(f"{name}_tile", (whole, None)) if is_there else name
         first, last = inner._once("first"), inner._once("last")

@@ -145,9 +145,7 @@ class Writer:
             nodes = tuple(map(self.whole, nodes))
         return [Line(first, comment, nodes), *(Line(code, None, nodes) for code in rest)]
 
-    def _placed(
-        self, node: Node, name: str, routine: PlannedRoutine | PlannedLoop
-    ) -> tuple[str, ...] | None:
+    def _placed(self, node: Node, name: str, routine: PlannedRoutine | PlannedLoop) -> tuple[str, ...] | None:
         """The statements that compute a node where its value is to lie; None if its op's expression will do."""
         placement = routine.placement
         if placement is None or node.op.into is None:
@@ -164,6 +162,9 @@ class Writer:
         written = node.op.into(self, self.parts(node, routine.inside), node, Destination(out, scratch))
         if isinstance(written, Form):
             return (f"{name} = {written.text}",)
+        if written is not None and out is not None and out == self._part(node):
+            # of a single tile the part is None, as out=None: it becomes the result itself
+            out = f"np.empty({self.shape(node.shape)}, {dtype_text(node.dtype)}) if {out} is None else {out}"
         return None if written is None else (f"{name} = {out}", *written.statements)
 
     def _array(self, buffer: Buffer) -> str:
@@ -180,7 +181,7 @@ class Writer:
 
     def _filled(self, node: Node) -> str | None:
         """The slice of a whole array that a tile's value goes to."""
-        if self.loop is None or node not in self.loop.loop.stored:
+        if self.loop is None or node not in self.loop.loop.cuts:
             return None
         whole = self.loop.loop.whole_of[node]
         return self.slice_of(self.names[whole], whole, self.loop.loop.cuts[node])

@@ -1,4 +1,5 @@
-"""What gathers where arrays of integers say: the largest, the smallest, the product. Sums: `scatter_add`."""
+"""What gathers where arrays of integers say: the largest, the smallest, the product, and the sum with what is there.
+The sum alone: `scatter_add`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from graphgrad.ops.arithmetic import divide, multiply
 from graphgrad.ops.compare import equal, where
 from graphgrad.ops.convert import cast
 from graphgrad.ops.gather import add_up, fits, scatter_roles, spell_repeated, temporaries_of
-from graphgrad.ops.layout import numpy_index
+from graphgrad.ops.indexed_source import add_rows
+from graphgrad.ops.layout import axis_along, never_repeats, numpy_index, spell_places
 from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.scatter import WRITE
 from graphgrad.ops.subscript import ARRAY, Index, each
@@ -127,6 +129,84 @@ def scatter_min(arrays: Sequence[Operand], index: Index) -> Node:
     (5,)
     """
     return apply("scatter_min", *map(as_node, arrays), index=index)
+
+
+# ---- the sum --------------------------------------------------------------------------------------
+
+
+def _sum_reference(x: Any, v: Any, *arrays: Any, index: Index, once: bool) -> np.ndarray[Any, Any]:
+    result = np.array(x)
+    np.add.at(result, numpy_index(index, result.shape, arrays), v)
+    return result
+
+
+def _spell_sum(speller: Speller, parts: Sequence[Form], node: Node) -> Lines:
+    x, v, *arrays = parts
+    return Lines((f'{{out}} = np.array({x.text}, order="C")', _added(speller, node, v, arrays)))
+
+
+def _sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    x, v, *arrays = parts
+    write = add_rows(speller, node, v, arrays, node.inputs[2:]) if node.attrs["once"] else None
+    write = write or _added(speller, node, v, arrays)
+    return Lines((write,) if to.out == x.text else (f"np.copyto({{out}}, {x.text})", write))
+
+
+def _added(speller: Speller, node: Node, v: Form, arrays: Sequence[Form]) -> str:
+    nodes = node.inputs[2:]
+    if not node.attrs["once"] or axis_along(node.attrs["index"], nodes) is not None:
+        return spell_repeated("np.add.at", speller, node, v, arrays, 1)
+    ndim = max(array.ndim for array in nodes)
+    return f"{{out}}[{spell_places(speller, node.attrs['index'], arrays, '{out}', ndim)}] += {v.text}"
+
+
+def _sum_back(
+    i: int, g: Node, y: Node, x: Node, v: Node, *arrays: Node, index: Index, once: bool
+) -> Node | None:
+    if i == 0:
+        return g
+    return apply("gather", g, *arrays, index=index) if i == 1 else None
+
+
+def _sum_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    yield from WRITE["samples"](rng)
+    many = np.array([[1, 1], [-1, 3], [2, 0]])
+    yield Sample(
+        (rng.normal(size=(3, 4)), rng.normal(size=(3, 2)), many), {"index": (each(0), ARRAY)}, packed=True
+    )
+
+
+@defop(
+    **WRITE
+    | {
+        "reference": _sum_reference,
+        "numpy": _spell_sum,
+        "into": _sum_into,
+        "overwrites": (0,),
+        "vjp": _sum_back,
+        "jvp": {
+            "x0": lambda t, y, x, v, *arrays, index, once: t,
+            "x1": lambda t, y, x, v, *arrays, index, once: add_up(t, arrays, x.shape, index),
+        },
+        "samples": _sum_samples,
+        "rule": {"x0": "G", "x1": "G at that place"},
+        "noun": "added_to",
+        "temporaries": temporaries_of(1),
+    }
+)
+def add_at(arrays: Sequence[Operand], index: Index) -> Node:
+    """x with v added to it at an index, as often as that names a place: what ``gg.at(x, index).add(v)`` becomes.
+
+    The gradient goes to x as it is, and to v from that place.
+
+    >>> x, v, i = gg.input("x", (5,)), gg.input("v", ("n",)), gg.input("i", ("n",), "int64")
+    >>> add_at([x, v, i], ("array",)).shape
+    (5,)
+    """
+    x, v, *chosen = map(as_node, arrays)
+    return apply("add_at", x, v, *chosen, index=index, once=never_repeats(x.shape, index, chosen))
 
 
 # ---- the product ----------------------------------------------------------------------------------

@@ -54,6 +54,20 @@ def _put(rows, index, values):
 ''',
 )
 
+_ADD = Helper(
+    "_add",
+    '''
+def _add(rows, index, values):
+    """rows[i, index[i]] += values[i], or the one value; a few rows at a time take little memory."""
+    count = max(1, min(len(index), 4096 // max(1, index[:1].size)))
+    at = np.arange(count) if index.ndim == 1 else np.arange(count)[:, None]
+    for first in range(0, len(index), count):
+        some = index[first:first + count]
+        chosen = values[first:first + count] if np.ndim(values) else values
+        rows[first:first + count][at[:len(some)], some] += chosen
+''',
+)
+
 _TAKE_ALONG = Helper(
     "_take_along",
     '''
@@ -129,13 +143,26 @@ def taken_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destinat
     return Lines((f"{{out}}[...] = {x.at(ATOM)}[{spell_places(speller, index, arrays, x.text, ndim)}]",))
 
 
-def put_rows(speller: Speller, node: Node, array: Form, shape: Shape, values: Form) -> str:
+def put_rows(
+    speller: Speller, node: Node, array: Form, shape: Shape, values: Form, helper: Helper = _PUT
+) -> str:
     """``out[..., index] = values``, with an index for each row, or several; `values` has its shape, or is 1."""
     lead = node.ndim - 1
     own, given = _rows(speller, array, shape, lead), values.text
     if not given.isdecimal():
         given = _rows(speller, values, shape, lead)
-    return f"{speller.helper(_PUT)}({_rows(speller, Form('{out}'), node.shape, lead)}, {own}, {given})"
+    return f"{speller.helper(helper)}({_rows(speller, Form('{out}'), node.shape, lead)}, {own}, {given})"
+
+
+def add_rows(
+    speller: Speller, node: Node, v: Form, arrays: Sequence[Form], nodes: Sequence[Node]
+) -> str | None:
+    """``out[index] += v`` where the index has an element of every row, or several; None for other indices."""
+    index: Index = node.attrs["index"]
+    lead = len(index) - 1
+    if lead > 0 and lead in (axis_along(index, nodes), _axis_picked(index, nodes)):
+        return put_rows(speller, node, arrays[0], nodes[0].shape, v, _ADD)
+    return None
 
 
 def put_into(

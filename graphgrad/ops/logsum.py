@@ -7,7 +7,7 @@ import numpy as np
 from graphgrad.core.node import Node
 from graphgrad.core.op import apply, defop
 from graphgrad.core.provenance import composite, suggest
-from graphgrad.ops.arithmetic import maximum, subtract
+from graphgrad.ops.arithmetic import add, maximum, subtract
 from graphgrad.ops.compare import equal, where
 from graphgrad.ops.convert import cast, stop_gradient
 from graphgrad.ops.elementary import exp, log
@@ -52,12 +52,14 @@ def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: O
         node = cast(node, "float64")
     axes = attrs["axes"]
     node = masked(node, where, -np.inf)
-    highest = apply("max", node, axes=axes, keepdims=True)
-    shift = _choose(isfinite(highest), stop_gradient(highest), 0)
+    highest = stop_gradient(apply("max", node, axes=axes, keepdims=True))
+    shift = _choose(isfinite(highest), highest, 0)
     sum_exps = apply("sum", exp(subtract(node, shift)), axes=axes, keepdims=True)
-    for part, name in ((highest, "highest"), (shift, "shift"), (sum_exps, "sum_exps")):
+    # of nothing but -inf the sum is 0, and the result is -inf without its logarithm; else it is 1 or more
+    filled = add(sum_exps, cast(equal(sum_exps, 0), node.dtype))
+    for part, name in ((highest, "highest"), (shift, "shift"), (sum_exps, "sum_exps"), (filled, "filled")):
         suggest(part.notes, name)
-    result = _choose(equal(sum_exps, 0), -np.inf, log(sum_exps) + shift)
+    result = add(log(filled), highest)
     return result if keepdims or not axes else squeeze(result, axes)
 
 

@@ -16,9 +16,9 @@ def inlined(
 ) -> dict[Node, None]:
     """The steps of a routine that are written inside the one statement that reads them.
 
-    A view such as ``w.T`` or ``x[:, 0]`` is, and an elementwise operation of the same chain-rule term as its reader,
-    unless it is given a buffer: only those of `anew` are not; None means that there are no buffers. Never what the
-    user named, what is kept or given back, or what is read twice.
+    A view such as ``w.T`` or ``x[:, 0]`` is, a number such as ``2 / batch``, and an elementwise operation of the same
+    chain-rule term as its reader, unless it is given a buffer: only those of `anew` are not; None means that there are
+    no buffers. Never what the user named, what is kept or given back, or what is read twice.
     """
     readers: dict[Node, list[Node]] = {}
     for node in routine.steps:
@@ -38,11 +38,17 @@ def inlined(
             or not node.op.is_expression
         ):
             continue
-        light = node.op.light and depth[node] <= _DEEPEST
+        light = (node.op.light or is_number(node)) and depth[node] <= _DEEPEST
         nested = depth[node] < _DEEPEST and (anew is None or node in anew)
         if light or (nested and same_term(graph, node, own[0])):
             found[node] = None
     return found
+
+
+def is_number(node: Node) -> bool:
+    """Whether it is a number made of constants and sizes, such as ``2 / batch``."""
+    own = all(is_free(part) and not part.op.is_leaf for part in node.inputs)
+    return own and not node.shape and node.op.elementwise
 
 
 def _has_name(graph: Graph, node: Node) -> bool:

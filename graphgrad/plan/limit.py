@@ -34,13 +34,13 @@ def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
         most = LARGEST
         while most:
             plan = attempt(keeps, most)
-            if _at_any_size(plan, threads or 1) <= limit:
+            if bytes_at_any_size(plan, threads or 1) <= limit:
                 return replace(plan, most_threads=threads or _threads_within(plan, limit))
-            most = min([most, *(loop.most for one in plan.routines for loop in one.loops)]) // 2
+            most = min([most, *(space.most for space in plan.tiles)]) // 2
     raise _refusal(plan, limit, threads or 1)
 
 
-def _at_any_size(plan: Plan, threads: int) -> int:
+def bytes_at_any_size(plan: Plan, threads: int) -> int:
     """Bytes of working memory, however large the named sizes are."""
     working = plan.memory_on(threads).working
     return evaluate(working, dict.fromkeys(symbols(working), _ANY))
@@ -48,7 +48,7 @@ def _at_any_size(plan: Plan, threads: int) -> int:
 
 def _threads_within(plan: Plan, limit: int) -> int:
     """How many threads there is memory for."""
-    one, two = _at_any_size(plan, 1), _at_any_size(plan, 2)
+    one, two = bytes_at_any_size(plan, 1), bytes_at_any_size(plan, 2)
     return 1 + (limit - one) // max(two - one, 1)
 
 
@@ -65,10 +65,10 @@ def _refusal(plan: Plan, limit: int, threads: int) -> InvalidValueError:
         what = f"a call works in {bytes_text(working)}, which grows with the data whatever the tiles are"
         named = [f"{plan.schedule.graph.describe(node)} is needed whole" for node in growing]
     else:
-        what = f"a call works in {bytes_text(_at_any_size(plan, threads))} at least"
+        what = f"a call works in {bytes_text(bytes_at_any_size(plan, threads))} at least"
         named = []
     return InvalidValueError(
         f"memory_limit={limit} is too little: {what}",
         saw=list(dict.fromkeys((*reasons, *named)))[:6],
-        hint=f"memory_limit={_at_any_size(plan, threads)}" if not growing else "smaller batches, or no limit",
+        hint=f"memory_limit={bytes_at_any_size(plan, threads)}" if not growing else "smaller batches, or no limit",
     )

@@ -13,7 +13,7 @@ from graphgrad.core.spec import Spec
 from graphgrad.core.traverse import users
 from graphgrad.plan.buffers import Buffer, Placement, is_small, place, small
 from graphgrad.plan.check import check_ownership, check_placement
-from graphgrad.plan.inline import inlined, same_term, written_with
+from graphgrad.plan.inline import inlined, is_number, same_term, written_with
 from graphgrad.plan.rows import CACHE, rows_for
 from graphgrad.plan.schedule import Routine
 from graphgrad.plan.tile import Loop, tile
@@ -162,7 +162,7 @@ def _with_views(graph: Graph, items: Sequence[Item], results: Sequence[Node]) ->
         if not isinstance(loop, Loop) or len(reading) != 1:
             continue
         term = loop.whole_of.get(reading[0], reading[0])
-        if node.op.light or (node.shape == () and same_term(graph, node, term)):
+        if node.op.light or is_number(node) or (node.shape == () and same_term(graph, node, term)):
             moved.setdefault(reader, []).insert(0, node)
             gone.add(at)
             for part in node.inputs:

@@ -45,16 +45,6 @@ class PlannedRoutine:
         """The values that loops make."""
         return {node: loop for loop in self.loops for node in loop.outputs}
 
-    @property
-    def steps(self) -> tuple[Node, ...]:
-        """What runs once, not in a loop."""
-        inner = {node for loop in self.loops for node in loop.loop.covered}  # only asked, never iterated
-        return tuple(node for node in self.routine.steps if node not in inner or node in self.statements)
-
-    @property
-    def filled(self) -> tuple[Node, ...]:
-        """The whole arrays that loops write into tile by tile."""
-        return tuple(loop.loop.whole_of[node] for loop in self.loops for node in loop.loop.stored)
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -119,12 +109,12 @@ def plan_memory(schedule: Schedule) -> Plan:
 def _plan(schedule: Schedule, keeps: bool, most: int) -> Plan:
     planned = tuple(_plan_routine(schedule, routine, keeps, most) for routine in schedule.routines)
     workspace: dict[Buffer, None] = {}
-    loops: list[PlannedLoop] = []
-    for one in sorted(planned, key=lambda one: one.routine.kind != "fused"):
+    main, *others = sorted(planned, key=lambda one: one.routine.kind != "fused")
+    for one in (main, *others):
         if one.placement is not None:
             workspace.update(dict.fromkeys(one.placement.used))
-        loops += one.loops
-    return Plan(schedule, planned, tuple(workspace), tile_spaces(loops))
+    spaces = tile_spaces(main.loops, [loop for one in others for loop in one.loops])
+    return Plan(schedule, planned, tuple(workspace), spaces)
 
 
 def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) -> PlannedRoutine:
@@ -160,15 +150,17 @@ def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) 
 def _statements(
     items: Sequence[Item], single: Mapping[Node, tuple[Node, ...]]
 ) -> Mapping[Node, tuple[Node, ...]]:
-    """What each statement computes, in order; of a loop, each value for which it runs."""
+    """What each statement computes, in order. A loop is one for each value that is there afterwards; the last of them
+    counts as what does all the work, so that all it reads is there till then."""
     found: dict[Node, tuple[Node, ...]] = {}
     for item in items:
         if isinstance(item, Node):
             if item in single:
                 found[item] = single[item]
             continue
-        for node in item.outputs:
-            found[node] = (*(other for other in item.covered if other is not node), node)
+        *first, last = item.outputs
+        found.update((node, (node,)) for node in first)
+        found[last] = (*(other for other in item.covered if other is not last), last)
     return found
 
 

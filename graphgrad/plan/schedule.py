@@ -1,6 +1,7 @@
 """Schedule: which statements each emitted function runs, and in which order.
 
-The model's own nodes keep the order in which the user wrote them. Gradients follow the chain rule backwards, one
+The model's own nodes keep the order in which the user wrote them; but where memory is planned, results that nothing
+else reads come as soon as they can. Gradients follow the chain rule backwards, one
 forward op after the other. What the user computes from gradients comes last.
 """
 
@@ -64,7 +65,8 @@ def is_free(node: Node) -> bool:
 def schedule(graph: Graph, interface: Interface) -> Schedule:
     """Put the nodes of a graph in order, function by function."""
     phases = _phases(graph, graph.outputs[interface.outputs])
-    order = _order(graph, phases)
+    planned = interface.level != "plain"
+    order = _order(graph, phases, planned)
     outputs = graph.outputs[interface.outputs]
     forward = _routine("forward", outputs, order, ())
     routines = [forward]
@@ -73,7 +75,6 @@ def schedule(graph: Graph, interface: Interface) -> Schedule:
         grads = graph.outputs[interface.gradients(number)]
         backwards.append(_routine("backward", grads, order, forward.steps, seed))
     routines += backwards
-    planned = interface.level != "plain"
     if planned and backwards:
         results = (*outputs, *graph.outputs[interface.gradients(0)])
         routines.append(_routine("fused", results, order, (), interface.seeds[0]))
@@ -82,7 +83,7 @@ def schedule(graph: Graph, interface: Interface) -> Schedule:
         routines.append(_routine("step", results, order, ()))
     if planned:
         written = graph.original.outputs[interface.outputs]
-        as_written = _order(graph.original, _phases(graph.original, written))
+        as_written = _order(graph.original, _phases(graph.original, written), False)
         routines.append(_routine("reference", written, as_written, ()))
     residuals = _residuals(forward, backwards)
     return Schedule(
@@ -127,7 +128,7 @@ def _phases(graph: Graph, outputs: Sequence[Node]) -> dict[Node, Phase]:
     return phases
 
 
-def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
+def _order(graph: Graph, phases: Mapping[Node, Phase], planned: bool) -> dict[Node, int]:
     """The place of every node; each comes after its inputs."""
     varies = _varying(graph)
     found_at = {node: at for at, node in enumerate(graph.nodes)}
@@ -138,6 +139,8 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
     forward = toposort(
         sorted((n for n in graph.nodes if phases[n] == "forward" and n in varies), key=as_written)
     )
+    if planned:
+        forward = _results_early(graph, forward)
     place = {node: at for at, node in enumerate(forward)}
     first_use: dict[
         Node, int
@@ -159,8 +162,49 @@ def _order(graph: Graph, phases: Mapping[Node, Phase]) -> dict[Node, int]:
         return passed(node), node not in at_end, found_at[node]
 
     backward = sorted((n for n in graph.nodes if phases[n] == "backward"), key=backwards)
+    if planned:
+        backward = _results_early(graph, backward)
     update = sorted((n for n in graph.nodes if phases[n] == "update"), key=as_written)
     return {node: at for at, node in enumerate(toposort([*forward, *backward, *update, *graph.nodes]))}
+
+
+def _results_early(graph: Graph, order: Sequence[Node]) -> list[Node]:
+    """Results that nothing else reads, as soon as what they read is known, so that it can be dropped. Of several the
+    last one comes first: gradients that a user derived by hand then stand as those of the chain rule do."""
+    ours = set(order)  # only asked, never iterated
+    readings: dict[Node, int] = dict.fromkeys(graph.outputs, 1)
+    for node in graph.nodes:
+        for part in node.inputs:
+            readings[part] = readings.get(part, 0) + 1
+    groups: dict[Node, list[Node]] = {}
+    missing: dict[Node, int] = {}
+    awaited: dict[Node, list[Node]] = {}
+    for end in dict.fromkeys(reversed(graph.outputs)):
+        if end not in ours or readings[end] != 1:
+            continue
+        group = [end]
+        needs: dict[Node, None] = {}
+        for node in group:  # grows on the way: views that are made for the result alone go with it
+            for part in node.inputs:
+                if part in ours and part.op.view and readings[part] == 1:
+                    group.append(part)
+                elif part in ours and not part.op.is_leaf:
+                    needs[part] = None
+        if needs:
+            groups[end], missing[end] = group[::-1], len(needs)
+            for part in needs:
+                awaited.setdefault(part, []).append(end)
+    moved = {node for group in groups.values() for node in group}  # only asked, never iterated
+    early: list[Node] = []
+    for node in order:
+        if node in moved:
+            continue
+        early.append(node)
+        for end in awaited.get(node, ()):
+            missing[end] -= 1
+            if not missing[end]:
+                early += groups[end]
+    return early
 
 
 def _leading_nowhere(graph: Graph, phases: Mapping[Node, Phase], passed: Callable[[Node], int]) -> set[Node]:

@@ -23,7 +23,7 @@ class TileSpace:
     parts: tuple[Buffer, ...]
     """Where a tile's part of a large sum lies, until it is added."""
     most: int
-    """The most rows that a tile has."""
+    """How many rows a tile has, if there are as many."""
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -35,16 +35,16 @@ class TileSpace:
         """The named sizes that the parts depend on."""
         return _sizes(self.parts, self.tile)
 
-    @property
-    def nbytes(self) -> Size:
-        """Bytes of the buffers for a tile."""
+    def tile_nbytes(self, threads: int) -> Size:
+        """Bytes of the buffers for a tile on each of so many threads, which have as many rows as there are at most."""
         total: Size = 0
-        highest = minimum(self.rows, self.most)
+        highest = minimum(self.rows, self.most * threads)
         for buffer in self.buffers:
             size = buffer.spec.nbytes
-            if str(self.tile) in symbols(size):
-                size = multiply(floor_divide(size, self.tile), highest)
-            total = add(total, size)
+            in_rows = str(self.tile) in symbols(size)
+            total = add(
+                total, multiply(floor_divide(size, self.tile), highest) if in_rows else multiply(size, threads)
+            )
         return total
 
     @property
@@ -57,7 +57,7 @@ class TileSpace:
 
     def on(self, threads: int) -> Size:
         """Bytes on so many threads: each has a tile and its parts, and all but one the sums of their own tiles."""
-        return add(multiply(self.nbytes, threads), multiply(self.part_nbytes, 2 * threads - 1))
+        return add(self.tile_nbytes(threads), multiply(self.part_nbytes, 2 * threads - 1))
 
 
 def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
@@ -65,14 +65,16 @@ def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name != tile)
 
 
-def tile_spaces(loops: Sequence[PlannedLoop]) -> tuple[TileSpace, ...]:
-    """One for each dimension that loops run over, in the order of the loops."""
+def tile_spaces(main: Sequence[PlannedLoop], others: Sequence[PlannedLoop]) -> tuple[TileSpace, ...]:
+    """One for each dimension that loops run over, in the order of the loops; as high as those of `main` want."""
     found: list[TileSpace] = []
+    loops = (*main, *others)
     for rows in dict.fromkeys(one.loop.rows for one in loops):
         own = [one for one in loops if one.loop.rows == rows]
+        usual = [one for one in main if one.loop.rows == rows] or own
         buffers = dict.fromkeys(buffer for one in own for buffer in one.placement.used)
         parts = dict.fromkeys(buffer for one in own for buffer in one.parts.values())
         found.append(
-            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in own))
+            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in usual))
         )
     return tuple(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from graphgrad.core.dim import Size, as_size, multiply, usual
 from graphgrad.core.errors import GraphgradError
@@ -46,17 +47,17 @@ class Loop:
     cuts: Mapping[Node, Cut]
     """For what is stored, where."""
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Node, ...]:
         """What is there when the loop has ended, as nodes of the function."""
         return tuple(self.whole_of[node] for node in (*self.partial, *self.stored))
 
-    @property
+    @cached_property
     def covered(self) -> tuple[Node, ...]:
         """The nodes of the function that it computes, tile by tile."""
         return tuple(self.whole_of[node] for node in self.steps)
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Node, ...]:
         """What it reads, whole or in slices, of what the function had before."""
         own = dict.fromkeys((*self.steps, *self.slices))

@@ -90,6 +90,17 @@ def _is_empty(node: Node) -> bool:
     return any(0 in spec.shape for one in (node, *node.inputs) for spec in one.specs)
 
 
+def _readings(graph: Graph) -> dict[Node, int]:
+    """How often each node is read; being an output counts."""
+    found: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
+    for node in graph.nodes:
+        for part in node.inputs:
+            found[part] += 1
+    for node in graph.outputs:
+        found[node] += 1
+    return found
+
+
 @dataclass
 class _Frame:
     """Nodes to settle, each after its inputs; the last one is the result."""
@@ -116,8 +127,8 @@ class _Pass:
         self._whatever_it_costs = keep is not None
         self._keep = dict.fromkeys(toposort(node for node in keep or () if node.inputs))
         self.changes = Changes()
-        self._uses: dict[Node, int] = {}
-        """For each node that is needed so far, how often it is read, by nodes that are still to come too."""
+        self._readings = _readings(graph)
+        self._known_uses: dict[Node, int] | None = None
         self._present: dict[Node, None] = {}
         """What no rule changes any more, and the graph has."""
 
@@ -127,30 +138,44 @@ class _Pass:
             return self._visit()
 
     def _visit(self) -> tuple[Node, ...]:
-        readings: dict[Node, int] = {}
-        for node in self._graph.nodes:
-            for part in node.inputs:
-                readings[part] = readings.get(part, 0) + 1
-        for node in self._graph.outputs:
-            readings[node] = readings.get(node, 0) + 1
         new = self.changes.new
-        for node in self._graph.nodes:
+        nodes = self._graph.nodes
+        first = len(nodes)
+        for at, node in enumerate(nodes):  # up to the first firing nothing changes, and most passes have none
+            found = self._fire(node, node, True) if node.op.name in self._index else None
+            if found is not None:
+                first, self._known_uses = at, self._uses
+                break
+            self._present[node] = None
+            if self._known_uses is not None:
+                self._known_uses[node] = self._readings[node]
+        for node in nodes[first:]:
             rebuilt = self._rebuilt(node, new)
             if rebuilt is not node:
                 self.changes.made.append((rebuilt, node))
-            new[node] = result = self._settle(rebuilt, node)
-            self._acquire(result, readings[node])
+            new[node] = result = self._settle(rebuilt, node, found)
+            found = None
+            self._acquire(result, self._readings[node])
             for part in rebuilt.inputs:
                 self._release(part)
-        return tuple(new[node] for node in self._graph.outputs)
+        return tuple(new.get(node, node) for node in self._graph.outputs)
+
+    @property
+    def _uses(self) -> dict[Node, int]:
+        """For each node that is needed so far, how often it is read, by nodes that are still to come too. Counted when
+        it is first asked for: until then nothing changed."""
+        if self._known_uses is None:
+            self._known_uses = {node: self._readings[node] for node in self._present}
+        return self._known_uses
 
     def _rebuilt(self, node: Node, new: dict[Node, Node]) -> Node:
         """The node on what became of its inputs, whose specs are as they were."""
         inputs = tuple(new.get(part, part) for part in node.inputs)
         return node if inputs == node.inputs else intern_node(node.op, inputs, node.attrs, node.specs)
 
-    def _settle(self, start: Node, reason: Node) -> Node:
-        """What a node becomes; and what becomes of the nodes that rules make on the way."""
+    def _settle(self, start: Node, reason: Node, first: Node | None) -> Node:
+        """What a node becomes; and what becomes of the nodes that rules make on the way. `first` is what a rule has
+        taken for it already."""
         frames = [_Frame([start])]
         while True:
             frame = frames[-1]
@@ -164,7 +189,9 @@ class _Pass:
             node = self._rebuilt(frame.nodes[frame.at], frame.settled)
             if len(frames) > 1:
                 self.changes.made.append((node, reason))
-            found = None if node in self._present else self._fire(node, reason, len(frames) == 1)
+            found, first = first, None
+            if found is None and node not in self._present:
+                found = self._fire(node, reason, len(frames) == 1)
             if found is None:
                 self._present[node] = None
                 self._finish(frame, node)

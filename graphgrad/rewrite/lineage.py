@@ -119,4 +119,4 @@ class Lineage:
 
 
 def _union(first: tuple[Origin, ...], second: tuple[Origin, ...]) -> tuple[Origin, ...]:
-    return (*first, *(one for one in second if one not in first))
+    return tuple(dict.fromkeys((*first, *second)))

@@ -26,11 +26,13 @@ from graphgrad.rewrite.rules import (
     scattered,
     shapes,
     signs,
+    softmax,
 )
 from graphgrad.rewrite.rules import stabilize as stabilize_rules
 
 PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("prune", prune.RULES),
+    ("softmax", softmax.RULES),
     ("fold", fold.RULES),
     (
         "simplify",
@@ -73,7 +75,7 @@ def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
     >>> x = gg.input("x", (3,))
     >>> stages = rewrite(Graph((x,), (gg.exp(x * 1) * (2 + gg.const(1.0, "float32")),)), "default")
     >>> [name for name, _ in stages]
-    ['prune', 'fold', 'simplify', 'powers', 'shapes', 'products', 'share']
+    ['prune', 'softmax', 'fold', 'simplify', 'powers', 'shapes', 'products', 'share']
     >>> [node.op.name for node in stages[-1][1].nodes]
     ['input', 'exp', 'const', 'multiply']
     """

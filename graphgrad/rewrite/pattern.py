@@ -25,6 +25,9 @@ COMMUTATIVE = frozenset({"add", "multiply", "maximum", "minimum", "equal", "not_
 class _Term:
     """What a pattern is made of; Python's operators build larger ones."""
 
+    head: str | None = None
+    """The op of every node that it matches; None if it matches nodes of any op."""
+
     def __add__(self, other: Any) -> Call:
         return _call("add", self, other)
 
@@ -65,6 +68,7 @@ class Literal(_Term):
     """A constant scalar of this value, in any dtype; 0.0 is not -0.0."""
 
     value: bool | int | float
+    head = "const"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,9 @@ class Call(_Term):
     parts: tuple[Pattern, ...]
     attrs: Mapping[str, Any]
     """Values, or variables that stand for them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", self.op)
 
 
 Pattern: TypeAlias = Variable | Literal | Call
@@ -92,6 +99,11 @@ class Match:
 
 def find(pattern: Call, node: Node) -> Match | None:
     """Match a pattern at a node."""
+    for part, own in zip(
+        pattern.parts, node.inputs, strict=False
+    ):  # most patterns are out of the question here
+        if part.head is not None and part.head != own.op.name:
+            return None
     bound: dict[str, Any] = {}
     inner: dict[Node, None] = {}
     pending: list[tuple[Pattern, Node]] = [(pattern, node)]

@@ -58,12 +58,14 @@ _ARRAY_FILE = '_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_
 _IMPORTS = (
     "import numpy as np",
     "from pathlib import Path",
+    "import atexit",
     "import math",
     "import os",
     "import sys",
     "import threading",
     "import weakref",
     "from collections import deque",
+    "from queue import SimpleQueue",
 )
 _RUNTIME = ("pool", "tiles")
 _WORKSPACE = re.compile(r"Workspace|_(Tile|Parts)(_\d+)?")

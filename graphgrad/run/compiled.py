@@ -236,8 +236,17 @@ class Compiled:
         return _save.save(self.emitted, path)
 
     def memory(self, /, **sizes: int) -> Memory:
-        """Bytes of one call; without sizes, each a formula in the symbolic ones."""
-        return self.plan.memory.at(sizes) if sizes else self.plan.memory
+        """Bytes of one call on all threads that loops run on; without sizes, each a formula in the symbolic ones."""
+        memory = self.plan.memory_on(self._threads())
+        return memory.at(sizes) if sizes else memory
+
+    def _threads(self) -> int:
+        """How many threads loops run on."""
+        most, given = self.plan.most_threads, self._interface.threads
+        if not self.plan.tiles:
+            return 1
+        threads: int = given or self._namespace["_team"].cores()
+        return threads if most is None else min(threads, most)
 
     def explain(self, line: int) -> Explanation:
         """What a line of the source is: the model's line, the term of the chain rule, bytes and flops."""

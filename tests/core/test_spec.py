@@ -1,5 +1,7 @@
 """Shapes, dtypes and broadcasting."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,3 +68,9 @@ def test_dtypes_of_other_packages_are_refused(name):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     with pytest.raises(gg.DTypeError, match=f"{name} is not supported"):
         gg.input("x", (2,), getattr(ml_dtypes, name))
+
+
+def test_a_pickled_dtype_is_that_dtype():
+    """NumPy does not count it among its own, though it is equal."""
+    pickled = pickle.loads(pickle.dumps(np.dtype("float32")))
+    assert as_dtype(pickled) == np.dtype("float32")

@@ -200,6 +200,9 @@ def _place_sum(*parts: np.ndarray, shape: Any, indices: Any) -> np.ndarray:
 
 PLAIN: dict[str, Callable[..., Any]] = {
     "sigmoid": np.vectorize(lambda x: 1 / (1 + math.exp(-x)), otypes=[float]),
+    "sigmoid_cross_entropy": np.vectorize(
+        lambda x, y: y * math.log1p(math.exp(-x)) + (1 - y) * math.log1p(math.exp(x)), otypes=[float]
+    ),
     "cast": lambda x, dtype: np.vectorize(np.dtype(dtype).type, otypes=[dtype])(x),
     "stop_gradient": lambda x: x,
     "place": _place,
@@ -215,6 +218,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "place_diagonal": _place_diagonal,
     "gather": _gather,
     "scatter_add": _scatter_add,
+    "add_at": _one_by_one(operator.add),
     "scatter_set": _one_by_one(lambda old, new: new),
     "scatter_max": _one_by_one(max),
     "scatter_min": _one_by_one(min),

@@ -287,6 +287,24 @@ def test_profile_times_the_adding_up_and_verify_agrees():
     assert max(model.verify(**small).values()) < 1e-3
 
 
+@pytest.mark.parametrize("batch", [3, 20_000])
+def test_rows_of_a_large_table_are_added_up_in_one_tile_and_in_several(batch):
+    table, row, y = (
+        gg.param("table", (5_000, 64)),
+        gg.input("row", ("batch",), "int64"),
+        gg.input("y", ("batch", 64)),
+    )
+    model = gg.compile(gg.sum((table[row] - y) ** 2), wrt=table)
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((5_000, 64), np.float32)
+    rows, targets = rng.integers(-5_000, 5_000, batch), rng.standard_normal((batch, 64), np.float32)
+    expected = np.zeros((5_000, 64))
+    np.add.at(expected, rows, 2.0 * (values[rows] - targets))
+    for _ in range(2):
+        _, grads = model(table=values, row=rows, y=targets)
+        gg.testing.assert_same(grads["table"].astype(float), expected, 1e-4, 1e-4)
+
+
 @pytest.mark.parametrize("rows", [None, np.arange(3), [0, 1, 2], [0, 2, 1], [2, 0, 0]])
 def test_counting_up_a_whole_axis_takes_one_of_each_row_and_its_gradient_needs_no_sum(rows):
     """``x[arange(n), label]``, however the numbers are made; with numbers in another order it is another index."""

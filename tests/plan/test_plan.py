@@ -1,5 +1,7 @@
 """Order, residuals, copies and what stands inside which statement."""
 
+import pytest
+
 import graphgrad as gg
 from graphgrad.plan.alias import base, copies
 from graphgrad.plan.schedule import is_free, sizes_in
@@ -52,3 +54,15 @@ def test_sizes_that_statements_spell_out_are_found():
     assert sizes_in([gg.broadcast_to(gg.const(1.0), x.shape)]) == ("n", "m")
     assert sizes_in([x / x.shape[1]]) == ("m",)
     assert sizes_in([gg.exp(x)]) == ()
+
+
+@pytest.mark.parametrize(("level", "order"), [("plain", "a b total early"), ("default", "a early b total")])
+def test_results_that_nothing_reads_come_as_soon_as_they_can(level, order):
+    x = gg.input("x", (3, 4))
+    a = gg.named(gg.tanh(x), "a")
+    b = gg.named(gg.exp(a), "b")
+    total = gg.named(gg.max(b), "total")
+    early = gg.named(gg.max(a.T, axis=1), "early")
+    schedule = gg.compile([total, early], level=level).plan.schedule
+    names = [schedule.graph.name(node) for node in schedule.forward.steps]
+    assert [name for name in names if name is not None] == order.split()

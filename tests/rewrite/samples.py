@@ -42,8 +42,9 @@ def built(rule, example, dtype):
             if len(value) == 2 and isinstance(value[1], tuple):
                 kind, value = value
             leaves.append(gg.input(name, value, kind))
-            under = example.get("under")
-            arguments.append(getattr(gg, under)(leaves[-1]) if under else leaves[-1])
+            arguments.append(leaves[-1])
+            for function in example.get("under", ()):
+                arguments[-1:] = [getattr(gg, function)(arguments[-1])]
         else:
             arguments.append(gg.const(value, dtype))
     if "with" in example:  # a leaf that shows a size

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from benchmarks.graphs import GRAPHS
+from graphgrad.autodiff.joint import differentiate
 from graphgrad.core.graph import Graph, collect_origins
 from graphgrad.core.traverse import toposort
+from graphgrad.define import define
 from graphgrad.interpret import interpret
+from graphgrad.rewrite import engine
 from graphgrad.rewrite.engine import apply_rules, declines
-from graphgrad.rewrite.passes import PASSES, declined, rewrite
+from graphgrad.rewrite.passes import PASSES, declined, rewrite, stabilize
 from graphgrad.rewrite.pattern import abs as abs_
 from graphgrad.rewrite.pattern import cast, exp, sqrt, square, sum
 from graphgrad.rewrite.rule import rule
@@ -275,6 +279,33 @@ def test_work_grows_with_the_graph(kind):
     calls_of(50, CHAINS[kind])  # what is done once
     small, large = calls_of(200, CHAINS[kind]), calls_of(800, CHAINS[kind])
     assert large < 4.4 * small
+
+
+def work_on(kind, count):
+    """How often a rule is tried on a node, and how many functions are called, while a large model is optimised."""
+    loss, wrt = GRAPHS[kind](count)
+    tried = called = 0
+
+    def note(frame, event, argument):
+        nonlocal tried, called
+        called += event == "call"
+        tried += event == "call" and frame.f_code is engine._Pass._attempt.__code__
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        defined, interface = define(loss, None, wrt, None, "default", kind, False)
+        rewrite(differentiate(stabilize(defined, "default", interface.wrt), interface, True), "default")
+    finally:
+        sys.setprofile(before)
+    return np.array([tried, called])
+
+
+@pytest.mark.parametrize("kind", list(GRAPHS))
+def test_work_grows_with_graphs_of_every_shape(kind):
+    work_on(kind, 3)  # what is done once
+    small, large = work_on(kind, 16), work_on(kind, 64)
+    assert np.all(small > 100) and np.all(large < 4.4 * small)
 
 
 def test_a_rule_fires_all_along_a_chain():

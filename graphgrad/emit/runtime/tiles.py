@@ -1,11 +1,13 @@
 """Loops over tiles, and the threads that run them."""
 
+import atexit
 import math
 import os
 import sys
 import threading
 import weakref
 from collections import deque
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -23,16 +25,27 @@ class _Team:
     def __init__(self):
         self.blas_limit = None
         self.start()
+        atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.start)
 
     def start(self):
         """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
-        self.lock = threading.Lock()
+        self.lock, self.tasks, self.threads = threading.Lock(), SimpleQueue(), []
         self.at_work = weakref.WeakSet()
-        self.pool = self.blas = None
+        self.blas = None
+        self.ended = False
         if self.blas_limit is not None:
             self.hold_blas()
+
+    def stop(self):
+        """Before the interpreter ends: threads that still compute would read memory that is gone."""
+        with self.lock:
+            self.ended = True
+        for _ in self.threads:
+            self.tasks.put(None)
+        for thread in self.threads:
+            thread.join()
 
     def cores(self):
         """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
@@ -69,24 +82,30 @@ class _Team:
 
     def ask(self, work, count):
         """Have up to so many other threads do work, as soon as they are free."""
-        from concurrent.futures import ThreadPoolExecutor  # only now: it takes some milliseconds
-
         others = min(count, self.cores() - 1)
-        try:
-            with self.lock:
-                if self.pool is None and others > 0:
-                    self.pool = ThreadPoolExecutor(self.cores() - 1, "graphgrad")
-                pool = self.pool
-            return [pool.submit(work) for _ in range(others)]
-        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
-            return []
+        with self.lock:
+            try:
+                while len(self.threads) < others and not self.ended:
+                    thread = threading.Thread(target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True)
+                    thread.start()
+                    self.threads.append(thread)
+            except RuntimeError:  # no more threads can be started
+                others = len(self.threads)
+        for _ in range(min(others, len(self.threads))):
+            self.tasks.put(work)
+
+    def serve(self, tasks):
+        """What a thread does as long as it lives."""
+        while (work := tasks.get()) is not None:
+            work()
+            del work  # and what it holds
 
     def run(self, share, count):
         """share(number, failed) for each number below count; their results in order.
 
         As soon as one fails, failed is no longer empty, and the others had better stop.
         """
-        left, done, failed = deque(range(count)), [None] * count, []
+        left, done, failed, finished = deque(range(count)), [None] * count, [], SimpleQueue()
 
         def following():
             try:
@@ -100,19 +119,24 @@ class _Team:
                 self.at_work.add(worker)
                 self.hold_blas()
                 while not failed and (number := following()) is not None:
-                    done[number] = share(number, failed)
-            except BaseException as error:
-                failed.append(error)
+                    try:
+                        done[number] = share(number, failed)
+                    except BaseException as error:
+                        failed.append(error)
+                    finally:
+                        finished.put(number)
             finally:
                 self.at_work.discard(worker)
                 self.hold_blas()
 
-        others = self.ask(work, count - 1)
         try:
+            self.ask(work, count - 1)
             work()
-            for other in others:
-                if not other.cancel():
-                    other.result()
+            taken = count
+            while following() is not None:
+                taken -= 1
+            for _ in range(taken):
+                finished.get()
         except BaseException as error:
             failed.append(error)
         if failed:
@@ -158,48 +182,50 @@ def _by_tiles(tile, count, most, kinds=(None, None), sizes=((), ()), how=None, u
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
     their classes, sizes what their arrays depend on besides the number of rows.
     """
-    work_kind, part_kind = kinds
-    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
+    def arrays(which, *rows):
+        return None if kinds[which] is None else _borrow(kinds[which], *rows, *sizes[which])
+
+    def done_with(which, used, *rows):
+        if used is not None:
+            _give_back(used, *rows, *sizes[which])
+
+    new = None if kinds[1] is None else kinds[1](*sizes[1], _nothing)
     if count <= most:
-        work = None if work_kind is None else _borrow(work_kind, count, *sizes[0])
+        work = arrays(0, count)
         results = tile(0, count, work, new)
-        if work is not None:
-            _give_back(work, count, *sizes[0])
+        done_with(0, work, count)
         return results
-    least = most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4  # then small tiles do not queue
-    shares = _team.shares(-(-count // max(least, 1)), uses_blas, threads)
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    least = most if locked else most // 4 + 1  # without the interpreter's lock small tiles do not queue for it
+    shares = _team.shares(-(-count // least), uses_blas, threads)
     shares = shares if at_most is None else min(shares, at_most)
-    sums = [new] + [part_kind and _borrow(part_kind, *sizes[1]) for _ in range(1, shares)]
+    ends = [count * number // shares for number in range(shares + 1)]
+    heights = [min(most, last - first) for first, last in zip(ends, ends[1:])]
+    works = [arrays(0, rows) for rows in heights]  # the caller's, whoever computes into them
+    parts = [arrays(1) for _ in heights]
+    sums = [new] + [arrays(1) for _ in heights[1:]]
     dtypes = []
 
     def share(number, failed):
-        first, last = count * number // shares, count * (number + 1) // shares
-        rows = -(-(last - first) // -(-(last - first) // most))  # tiles as equal as they can be
-        work = work_kind and _borrow(work_kind, rows, *sizes[0])
-        part = part_kind and _borrow(part_kind, *sizes[1])
-        totals = None
-        for start in range(first, last, rows):
+        rows, work, totals = heights[number], works[number], None
+        for first in range(ends[number], ends[number + 1], rows):
             if failed:
                 return None
-            end = min(start + rows, last)
-            shorter = work is not None and end - start < rows
-            own = _cut(work, end - start, *sizes[0]) if shorter else work
-            found = tile(start, end, own, sums[number] if totals is None else part)
+            last = min(first + rows, ends[number + 1])
+            own = work if work is None or last - first == rows else _cut(work, last - first, *sizes[0])
+            found = tile(first, last, own, sums[number] if totals is None else parts[number])
             if totals is None:
                 dtypes[:] = [one.dtype for one in found]
                 totals = [_wide(one) for one in found]
             else:
                 totals = _combined(totals, found, how)
-        if work is not None:
-            _give_back(work, rows, *sizes[0])
-        if part is not None:
-            _give_back(part, *sizes[1])
         return totals
 
     totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
     for other in others:
         totals = _combined(totals, other, how)
-    for used in sums[1:]:
-        if used is not None:
-            _give_back(used, *sizes[1])
+    for rows, work in zip(heights, works):
+        done_with(0, work, rows)
+    for part in (*parts, *sums[1:]):
+        done_with(1, part)
     return tuple(total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes))

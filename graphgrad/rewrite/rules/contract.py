@@ -144,9 +144,9 @@ def _sum_of_stack(node: Node, present: Collection[Node]) -> Outcome:
     return Found(_multiplied(node, whole, left, right), tuple(dict.fromkeys((stack, *passed))))
 
 
-def _is_one_already(x: Node, y: Node) -> Declined | None:
+def _is_one_already(x: Node, y: Node) -> Declined | bool | None:
     if x.ndim < 3 or y.ndim != 2 or x.dtype.name not in _BLAS:
-        return Declined("no stack of matrices times one matrix")
+        return False  # no stack of matrices times one matrix
     count = size_of(x.shape[:-2])
     if isinstance(count, int) and count <= 3:
         return Declined("the stack is so short that reshaping it is no gain")

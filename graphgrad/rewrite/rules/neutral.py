@@ -46,7 +46,7 @@ RULES = (
         lambda x: x,
         safety="exact",
         when=_is_never_negative,
-        examples=[{"x": (3,), "under": "square"}, {"x": ("n", 2), "under": "exp"}],
+        examples=[{"x": (3,), "under": ["square"]}, {"x": ("n", 2), "under": ["exp"]}],
         declined=[{"x": (3,)}],
     ),
 )

@@ -10,7 +10,7 @@ from graphgrad.core.node import Node
 from graphgrad.ops.leaf import scalar_value
 from graphgrad.rewrite.pattern import abs, exp, log, op, power, sigmoid, square
 from graphgrad.rewrite.rule import Declined, rule
-from graphgrad.rewrite.rules import centered, shifted
+from graphgrad.rewrite.rules import centered, entropy, shifted
 
 expm1, log1p, logaddexp, tanh = op("expm1"), op("log1p"), op("logaddexp"), op("tanh")
 
@@ -32,12 +32,26 @@ def _scaled_log(x: Node, n: Node) -> Node:
     return node
 
 
+def _never_overflows(x: Node) -> Declined | None:
+    if x.op.name == "negative" and x.inputs[0].op.name == "abs":
+        return Declined("-abs(x) is never positive, so nothing overflows")
+    return None
+
+
 RULES = (
     # where several fit, the first one fires: what is special stands before what is general
+    *entropy.RULES,
     shifted.LOG_SUM_EXP,
     shifted.LOG_SOFTMAX,
     rule("softplus", lambda x: log(1 + exp(x)), lambda x: logaddexp(x, 0), safety="widening"),
-    rule("softplus_log1p", lambda x: log1p(exp(x)), lambda x: logaddexp(x, 0), safety="widening"),
+    rule(
+        "softplus_log1p",
+        lambda x: log1p(exp(x)),
+        lambda x: logaddexp(x, 0),
+        safety="widening",
+        when=_never_overflows,
+        declined=[{"x": (3,), "under": ["abs", "negative"]}],
+    ),
     rule("log_add_exp", lambda x, y: log(exp(x) + exp(y)), lambda x, y: logaddexp(x, y), safety="widening"),
     rule("log_sigmoid", lambda x: log(sigmoid(x)), lambda x: -logaddexp(-x, 0), safety="widening"),
     rule(

@@ -2,10 +2,15 @@
 
 Each version returns (loss, {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}). Versions 1, 3, 4 and 5 write the backward
 pass by hand; 2 and 6 derive it. Level "default" makes the same graph of all (of 6 but for its weights' layout, which is
-torch's), so all run at the same speed.
+torch's), so all run at the same speed. docs/tutorials/lesson8.md tells the story.
 
-    python examples/lesson8_versions.py
+    python examples/lesson8/versions.py [ROWS]      (times and memory of all six, at both levels)
 """
+
+import sys
+import time
+
+import numpy as np
 
 import graphgrad as gg
 
@@ -96,7 +101,8 @@ class Lin:
         return (self.inp[:, :, None] * d_out[:, None, :]).sum(axis=0)
 
     def backward(self, d_out):
-        self.d_w, self.d_b = self.weight_gradient(d_out), d_out.sum(axis=0)
+        self.d_w = self.weight_gradient(d_out)
+        self.d_b = d_out.sum(axis=0)
         return d_out @ self.w.T
 
 
@@ -165,8 +171,49 @@ def version_6():
 
 VERSIONS = (version_1, version_2, version_3, version_4, version_5, version_6)
 
+
+# ---- all six against each other --------------------------------------------------------------------------------------
+def arrays_of(model, rows):
+    """Standard normal data and parameters: what all versions are given, whatever their weights' layout."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        leaf.name: [rows if size == "batch" else size for size in leaf.shape] for leaf in model.graph.inputs
+    }
+    return {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+
+
+def quickest(calls, rounds, rest):
+    """The least time of each of several calls, which take turns: the one that nobody else disturbed.
+
+    Before each turn there is a rest: threads of BLAS spin on for a while and would take a core from who is next.
+    """
+    best = [float("inf")] * len(calls)
+    for _ in range(rounds):
+        for at, call in enumerate(calls):
+            time.sleep(rest)
+            for _ in range(5):
+                start = time.perf_counter()
+                call()
+                best[at] = min(best[at], time.perf_counter() - start)
+    return best
+
+
+def main(rows, rounds=10, rest=0.25):
+    models = [
+        gg.compile([loss, *grads.values()], level=level, name=build.__name__)
+        for build in VERSIONS
+        for loss, grads in [build()]
+        for level in ("plain", "default")
+    ]
+    calls = [lambda model=model, arrays=arrays_of(model, rows): model(**arrays) for model in models]
+    measured = [
+        f"{1e3 * seconds:8.1f} ms {model.memory(batch=rows).peak / 1e6:7.1f} MB"
+        for model, seconds in zip(models, quickest(calls, rounds, rest), strict=True)
+    ]
+    print(f"{rows:,} rows        plain                   default")
+    for at, build in enumerate(VERSIONS):
+        print(f"{build.__name__}  {'   '.join(measured[2 * at : 2 * at + 2])}")
+
+
 if __name__ == "__main__":
-    for build in VERSIONS[: 6 if hasattr(gg.nn, "Module") else 5]:
-        loss, grads = build()
-        model = gg.compile([loss, *grads.values()])
-        print(f"{build.__name__}: {len(model.firings)} rewritings")
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)

@@ -1,0 +1,60 @@
+"""The cross-entropy of a sigmoid, from the logit: the loss of logistic regression, which many write the long way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad.core.form import ATOM, PRODUCT, SUM, Destination, Form, Lines, Speller
+from graphgrad.core.node import Node
+from graphgrad.ops.elementary import sigmoid
+from graphgrad.ops.family import binary
+from graphgrad.ops.leaf import Operand
+
+
+def _reference(x: Any, y: Any) -> Any:
+    return np.where(x > 0, x * (1 - y), -x * y) + np.logaddexp(-np.abs(x), 0)
+
+
+def _spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
+    # where p is near y, the first summand is exactly 0; and an infinite x gives what its logarithms would
+    x, y = parts[0].at(ATOM), parts[1].at(PRODUCT)
+    return Form(f"{x} * (({x} > 0) - {y}) + np.log1p(np.exp(-np.abs({x})))", SUM)
+
+
+def _into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
+    if to.out is None:
+        return None
+    x, y, rest = parts[0].text, parts[1].text, to.scratch[0]
+    return Lines((
+        f"np.exp(np.negative(np.abs({x}, out={rest}), out={rest}), out={rest})",
+        f"np.multiply(np.subtract(np.greater({x}, 0, out={{out}}), {y}, out={{out}}), {x}, out={{out}})",
+        f"np.add({{out}}, np.log1p({rest}, out={rest}), out={{out}})",
+    ))  # fmt: skip
+
+
+@binary(
+    np.logaddexp,
+    reference=_reference,
+    numpy=_spell,
+    into=_into,
+    overwrites=(),
+    scratch=1,
+    temporaries=lambda node: (node.spec,) * 2,
+    repeats=True,
+    vjp={"x": lambda g, z, x, y: g * (sigmoid(x) - y), "y": lambda g, z, x, y: -g * x},
+    rule={"x": "G (sigmoid(x) - y)", "y": "-G x"},
+    noun="losses",
+    cost=lambda inputs, result: result.size * 48,
+)
+def sigmoid_cross_entropy(x: Operand, y: Operand) -> None:
+    """-y log(p) - (1 - y) log(1 - p), where p = sigmoid(x), element by element with broadcasting, without overflow.
+
+    d/dx = sigmoid(x) - y, d/dy = -x
+
+    >>> x, y = gg.input("x", ("n",)), gg.input("y", ("n",))
+    >>> sigmoid_cross_entropy(x, y).shape
+    (Dim('n'),)
+    """
