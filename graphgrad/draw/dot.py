@@ -130,10 +130,10 @@ class _Writer:
             color=self.colors[style.line],
             fillcolor=self.colors[style.fill],
             penwidth=_number(style.penwidth),
-            peripheries="2" if card.folded else "1",
-            style="rounded,filled,dashed" if style.dashed else "rounded,filled",
             tooltip=_text(card.tooltip),
             **{"class": f"{card.kind} {card.side}"},
+            **({"peripheries": "2"} if card.folded else {}),
+            **({"style": "rounded,filled,dashed"} if style.dashed else {}),
         )
 
     def _label(self, graph: Any, label: Label) -> None:

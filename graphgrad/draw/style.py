@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Theme = Literal["light", "dark", "auto"]
@@ -166,6 +167,7 @@ _OTHER = {
 }  # fmt: skip
 
 
+@lru_cache(4096)
 def _char_width(char: str, bold: bool) -> float:
     code = ord(char)
     if 32 <= code < 127:
@@ -188,6 +190,7 @@ def _mono_width(char: str) -> float:
     return 1.35 if unicodedata.east_asian_width(char) in "WF" or ord(char) >= 0x1F000 else MONO_EM
 
 
+@lru_cache(1 << 14)
 def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
     """The width of ``text`` in points."""
     if mono:
@@ -209,6 +212,7 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False, mono: b
     return text[:kept].rstrip() + ELLIPSIS
 
 
+@lru_cache(1 << 12)
 def clean(text: str) -> str:
     """``text`` on one line, without what formats cannot hold: controls, lone surrogates, direction marks."""
     if text.isascii() and text.isprintable():
@@ -221,6 +225,7 @@ def clean_lines(text: str) -> str:
     return "\n".join(clean(line) for line in text.split("\n"))
 
 
+@lru_cache(4096)
 def _visible(char: str) -> str:
     if char == "\n":
         return "↵"
