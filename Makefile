@@ -8,7 +8,7 @@ PIP    := $(PY) -m pip install -q --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast lint types layers format fuzz golden bench clean setup-demo setup-test setup-bench
+.PHONY: help demo test test-fast lint types layers format fuzz golden gallery bench clean setup-demo setup-test setup-bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ fuzz: setup-test ## the property tests with many random examples (long)
 
 golden: setup-test ## rewrite the golden files from what is emitted now; read the diff before committing
 	@$(PY) -m pytest -q -m golden --update-golden
+
+gallery: setup-test ## draw the gallery's pictures again and write its page
+	@$(PY) docs/gallery.py
 
 bench: setup-bench ## measure lesson 8 against torch, JAX, autograd and PyTensor, and what level default gains
 	@$(PY) -m benchmarks

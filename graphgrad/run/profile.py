@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from time import perf_counter
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,8 @@ class Timed:
 
 @dataclass(frozen=True)
 class Profile:
-    """The statements of a call, in the order in which they ran."""
+    """The statements of a call, in the order in which they ran. Tiles run in one thread, and what a statement took for
+    each of them is added up."""
 
     statements: tuple[Timed, ...]
     plan: Plan = field(repr=False, compare=False)
@@ -124,7 +127,7 @@ def _run(
     values: Sequence[Any],
     timed: list[tuple[str, ast.stmt, float]],
 ) -> Any:
-    """Run a function's statements one by one, in a copy of the module's namespace."""
+    """Run a function's statements one by one, in a copy of the module's namespace; those of its tiles, too."""
     given = {argument.arg: value for argument, value in zip(function.args.args, values, strict=True)}
     defaults = {
         argument.arg: ast.literal_eval(value)
@@ -132,13 +135,53 @@ def _run(
         if value is not None
     }
     scope = {**namespace, **given, **defaults}
+    if "_by_tiles" in scope:
+        scope["_by_tiles"] = partial(_one_thread, scope["_by_tiles"])
+    tiles: dict[ast.stmt, float] = {}
     for statement in function.body:
+        if isinstance(statement, ast.FunctionDef):
+            scope[statement.name] = _timed_tile(statement, scope, tiles)
+            continue
         if isinstance(statement, ast.Return) and statement.value is not None:
-            return eval(compile(ast.Expression(statement.value), "<profile>", "eval"), scope)
+            return eval(_code_of(statement), scope)
         if isinstance(statement, ast.If) or _is_docstring(statement):
             continue  # the branch for cotangents that are not given here
-        code = compile(ast.Module([statement], []), "<profile>", "exec")
+        code = _code_of(statement)
         start = perf_counter()
         exec(code, scope)
-        timed.append((function.name, statement, perf_counter() - start))
+        spent = perf_counter() - start
+        timed += [(function.name, inner, seconds) for inner, seconds in tiles.items()]
+        timed.append((function.name, statement, max(spent - sum(tiles.values()), 0.0)))
+        tiles.clear()
     return None
+
+
+def _timed_tile(
+    function: ast.FunctionDef, around: Mapping[str, Any], spent: dict[ast.stmt, float]
+) -> Callable[..., Any]:
+    """A function that does what an inner one does and adds up the seconds of its statements."""
+    names = [argument.arg for argument in function.args.args]
+    body = [(one, _code_of(one)) for one in function.body if not _is_docstring(one)]
+
+    def run(*values: Any) -> Any:
+        scope = {**around, **dict(zip(names, values, strict=True))}
+        for statement, code in body:
+            if isinstance(statement, ast.Return):
+                return eval(code, scope)
+            start = perf_counter()
+            exec(code, scope)
+            spent[statement] = spent.get(statement, 0.0) + perf_counter() - start
+        return None
+
+    return run
+
+
+def _one_thread(by_tiles: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """All tiles in this thread, so that their times add up to that of the call."""
+    return by_tiles(*args, **{**options, "threads": 1})
+
+
+def _code_of(statement: ast.stmt) -> CodeType:
+    if isinstance(statement, ast.Return) and statement.value is not None:
+        return compile(ast.Expression(statement.value), "<profile>", "eval")
+    return compile(ast.Module([statement], []), "<profile>", "exec")
