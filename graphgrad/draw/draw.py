@@ -97,7 +97,7 @@ def draw(
         cards = _cards.Cards(plan, source, backward)
         story = _tell.tell_cards(cards, title, lines=detail == "line")
         if report:
-            story = _overlay.measured(story, cards, x)
+            story = _overlay.measured(story, cards, x, lines=detail == "line")
         story = _fold.folded(story, "op" if detail == "line" else detail, expand, fold)
         if report:
             story = _overlay.labelled(story, x)

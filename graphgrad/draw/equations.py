@@ -67,7 +67,7 @@ class Equations:
             for number, (left, right) in enumerate(step.sides):
                 rows.append(f"{left} &= {right}" if left else f"& {right}")
                 rows[-1] += remark if number == 0 else ""
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        return "\\begin{aligned}\n" + " \\\\[4pt]\n".join(rows) + "\n\\end{aligned}"
 
     @cached_property
     def markdown(self) -> str:

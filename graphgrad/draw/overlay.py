@@ -25,9 +25,12 @@ _NOTABLE = 0.005
 """A card that takes a smaller part of the time says nothing of its speed: that would be the clock's."""
 
 
-def measured(story: Story, cards: Cards, report: Report) -> Story:
-    """The story with what the report says of each card, in numbers: before layers fold, which add up."""
-    places = _places(story, cards)
+def measured(story: Story, cards: Cards, report: Report, *, lines: bool = False) -> Story:
+    """The story with what the report says of each card, in numbers: before layers fold, which add up.
+
+    `lines` is as the story was told with it.
+    """
+    places = _places(story, cards, lines or not cards.is_mirrored)
     found: dict[Place, Measure] = {}
 
     def note(node: Node, measure: Measure) -> None:
@@ -59,17 +62,16 @@ def measured(story: Story, cards: Cards, report: Report) -> Story:
     return replace(story, steps=tuple(steps))
 
 
-def _places(story: Story, cards: Cards) -> dict[Node, Place]:
-    """The card on which each node is computed."""
+def _places(story: Story, cards: Cards, lines: bool) -> dict[Node, Place]:
+    """The card on which each node is computed: in the line view each has its own."""
+    if lines:
+        return {node: (cards.key(node), "left") for node in cards.nodes}
     found: dict[Node, Place] = {}
-    keys = {step.key for step in story.steps}
-    for step, card in zip(story.steps, cards.cards.values(), strict=False):
+    for step, card in zip(story.steps, cards.cards.values(), strict=True):
         for node in card.nodes if card.forward is not None else ():
             found.setdefault(node, (step.key, "left"))
         for one in card.backward:
             found.update((node, (step.key, "right")) for node in one.nodes)
-    if not story.mirrored and any(cards.is_derived(node) for node in cards.nodes):  # the line view
-        found = {node: (cards.key(node), "left") for node in cards.nodes if cards.key(node) in keys}
     return found
 
 
@@ -101,10 +103,8 @@ def labelled(story: Story, report: Report) -> Story:
         for step in story.steps
     ]
     if isinstance(report, Profile):
-        fact, scale = (
-            f"{seconds_words(whole)} a call",
-            f"time: the whole bar is {seconds_words(largest.seconds)}",
-        )
+        fact = f"{seconds_words(whole)} a call" + " in one thread" * bool(report.plan.tiles)
+        scale = f"time: the whole bar is {seconds_words(largest.seconds)}"
     else:
         fact = f"allocates {size_words(report.peak)} at most, keeps {size_words(report.residuals)} of activations"
         scale = f"kept for the backward pass: the whole bar is {size_words(largest.kept)}"

@@ -37,7 +37,8 @@ def test_steps_are_the_backward_cards_of_the_picture_from_the_bottom_up(name, le
         for line in step.backward:
             left, _, right = line.partition(" = ")
             used = {word for word in re.findall(r"\bd_\w+", right) if word in made and word != left}
-            assert used <= known, f"{line} comes before what it uses"
+            elsewhere = right.isidentifier() and "another card" in step.rule
+            assert used <= known or elsewhere, f"{line} comes before what it uses"
             known.add(left)
 
 

@@ -76,7 +76,7 @@ def test_a_statement_counts_for_its_own_card():
     slowest = max(story.steps, key=lambda step: step.measure.seconds)
     assert slowest.name == "l2" and slowest.measure.share == 1 and slowest.measure.text.startswith("3 s   ")
     assert story.scale == "time: the whole bar is 3 s"
-    assert story.facts[0].endswith(" s a call at batch = 9")
+    assert story.facts[0].endswith(" s a call in one thread at batch = 9")
 
 
 def test_a_real_profile_is_drawn():
@@ -106,11 +106,17 @@ def test_bars_are_as_long_as_their_share():
 
 def test_a_report_is_still_what_it_was():
     model = compiled("lesson8")
-    assert str(model.memory(batch=3)) == str(model.plan.memory.at({"batch": 3}))
+    assert str(model.memory(batch=3)) == str(model.plan.memory_on(model._threads()).at({"batch": 3}))
     assert model.memory(batch=3) == model.memory(batch=3) != model.memory(batch=4)
     with pytest.raises(gg.ArgumentError, match="no size"):
         model.memory(rows=3)
 
 
-def test_the_forward_half_has_reports_too():
+def test_models_without_gradients_and_halves_have_reports_too():
     assert measures(compiled("lesson8").memory(batch=5).draw(backward=False).story)
+    loss, _ = MODELS["lesson8"].build()
+    report = gg.compile(loss, level="plain").memory(batch=5)
+    whole = Measure.total(measures(report.draw().story))
+    lines = report.draw(detail="line").story
+    assert len(lines.steps) > len(report.draw().story.steps)
+    assert Measure.total(measures(lines)) == whole and whole.flops > 0
