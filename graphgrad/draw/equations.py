@@ -11,15 +11,15 @@ from graphgrad.core.errors import ArgumentError
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape
-from graphgrad.draw.latex import statement_latex, text_latex
-from graphgrad.draw.story import Step, Story
 
 if TYPE_CHECKING:
     from graphgrad.core.graph import Graph
+    from graphgrad.draw.story import Step, Story
     from graphgrad.emit.source import Source
     from graphgrad.plan.plan import Plan
     from graphgrad.run.compiled import Compiled
 
+_latex = lazy_import("graphgrad.draw.latex")
 _subject = lazy_import("graphgrad.draw.subject")
 _tell = lazy_import("graphgrad.draw.tell")
 _namer = lazy_import("graphgrad.emit.namer")
@@ -63,7 +63,7 @@ class Equations:
         """All steps as one ``aligned`` block, for any display of LaTeX, MathJax or KaTeX."""
         rows = []
         for step in self.steps:
-            remark = rf" && {text_latex(f'{step.op}: {step.rule}' if step.rule else step.op)}"
+            remark = rf" && {_latex.text_latex(f'{step.op}: {step.rule}' if step.rule else step.op)}"
             for number, (left, right) in enumerate(step.sides):
                 rows.append(f"{left} &= {right}" if left else f"& {right}")
                 rows[-1] += remark if number == 0 else ""
@@ -158,7 +158,7 @@ def _equation(
     for line in lines:
         name, _, source = line.partition(" = ")
         passed = {name: shapes[source]} if line in step.passes and source in shapes else {}
-        sides.append(statement_latex(line, {**shapes, **passed}, values))
+        sides.append(_latex.statement_latex(line, {**shapes, **passed}, values))
     forward = () if step.derived else step.lines
     return Equation(step.key, step.op, step.scope, forward, lines, tuple(sides), rule)
 

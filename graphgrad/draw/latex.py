@@ -141,11 +141,7 @@ class _Reader:
             case ast.Attribute(value=value, attr="T" | "mT"):
                 return Formula(f"{self.read(value).at(ATOM)}^{{\\top}}", POWER)
             case ast.Attribute(value=ast.Name(id="np"), attr=constant):
-                return Formula(
-                    {"inf": r"\infty", "nan": text_latex("nan")}.get(constant, text_latex(constant)),
-                    ATOM,
-                    True,
-                )
+                return Formula(r"\infty" if constant == "inf" else text_latex(constant), ATOM, True)
             case ast.Attribute(value=value, attr=attribute):
                 return self._call(attribute, [value], [])
             case ast.Constant(value=value):
@@ -157,10 +153,7 @@ class _Reader:
             case ast.BinOp(left=left, op=op, right=right):
                 return _operation(self.read(left), type(op), self.read(right))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return Formula(
-                    f"{self.read(left).at(SUM)} {_COMPARISONS[type(op)]} {self.read(right).at(SUM)}",
-                    COMPARISON,
-                )
+                return _comparison(self.read(left), _COMPARISONS[type(op)], self.read(right))
             case ast.Subscript(value=value, slice=index):
                 inner = self.read(value)
                 return Formula(rf"{inner.at(ATOM)}\left[{self._index(index)}\right]")
@@ -208,12 +201,13 @@ class _Reader:
 
     def _call(self, name: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> Formula:
         keywords = [one for one in keywords if one.arg not in ("out", "keepdims")]
+        operands = [self.read(arg) for arg in args]
         form = _FORMS.get((name, len(args))) if not keywords else None
         if form is not None:
-            return form(*(self.read(arg) for arg in args))
+            return form(*operands)
         axis = next((one.value for one in keywords if one.arg == "axis"), None)
         below = "" if axis is None else f"_{{{text_latex('axis ')}{self.read(axis).text}}}"
-        told = [self.read(arg).text for arg in args]
+        told = [operand.text for operand in operands]
         told += [
             f"{text_latex(one.arg or '')} = {self.read(one.value).text}"
             for one in keywords
@@ -221,10 +215,10 @@ class _Reader:
         ]
         inner = ", ".join(told)
         if name == "sum" and len(told) == 1:
-            return Formula(rf"\sum{below} {self.read(args[0]).at(PRODUCT)}", SUMMATION, axis is None)
+            return Formula(rf"\sum{below} {operands[0].at(PRODUCT)}", SUMMATION, axis is None)
         is_number = name in _REDUCTIONS and axis is None
-        if name in _NAMED and args and not is_number:
-            is_number = all(self.read(arg).is_number for arg in args)
+        if name in _NAMED and operands and not is_number:
+            is_number = all(operand.is_number for operand in operands)
         return Formula(rf"{_function(name)}{below}\left({inner}\right)", ATOM, is_number)
 
 
