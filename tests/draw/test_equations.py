@@ -7,11 +7,12 @@ import pytest
 
 import graphgrad as gg
 from graphgrad.core.op import registry
+from tests.draw.models import NAMES
 from tests.draw.test_latex import mathml
 from tests.models import MODELS
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("level", ["plain", "default"])
 def test_steps_are_the_backward_cards_of_the_picture_from_the_bottom_up(name, level):
     loss, wrt = MODELS[name].build()
@@ -42,7 +43,7 @@ def test_steps_are_the_backward_cards_of_the_picture_from_the_bottom_up(name, le
             known.add(left)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", NAMES)
 def test_formulas_are_latex(name):
     loss, wrt = MODELS[name].build()
     chain = gg.equations(loss, wrt=wrt)

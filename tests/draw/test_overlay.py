@@ -11,6 +11,7 @@ from graphgrad.draw.shapes import BAR_WIDTH
 from graphgrad.draw.story import Measure
 from graphgrad.run.profile import Profile, Timed
 from tests.draw.checks import check_scene
+from tests.draw.models import NAMES
 from tests.models import MODELS
 
 
@@ -34,7 +35,7 @@ def measures(story):
 
 
 @pytest.mark.parametrize("level", ["plain", "default"])
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", NAMES)
 def test_times_of_the_cards_add_up_to_the_statements(name, level):
     report = profile_of(compiled(name, level), lambda line: 1.0 + line / 1024)
     for detail in ("op", "layer", "line"):
@@ -46,7 +47,7 @@ def test_times_of_the_cards_add_up_to_the_statements(name, level):
         ]
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", NAMES)
 def test_bytes_and_operations_of_the_cards_add_up(name):
     model = compiled(name)
     sizes = dict.fromkeys(model.graph.symbols, 12)

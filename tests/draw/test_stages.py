@@ -12,6 +12,7 @@ from graphgrad.draw.picture import Picture
 from graphgrad.draw.stages import changes
 from graphgrad.interpret import interpret_all
 from tests.draw.checks import check_scene
+from tests.draw.models import NAMES
 from tests.models import MODELS
 
 version_1 = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "lesson8" / "versions.py"))[
@@ -61,7 +62,7 @@ def test_gradients_are_what_differentiation_adds():
     assert {"d_w1", "d_b1", "d_w2", "d_b2"} <= {step.name for step in by_mark(picture.after, "new")}
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", NAMES)
 def test_what_became_of_nodes_has_their_value(name):
     loss, wrt = MODELS[name].build()
     model = gg.compile(loss, wrt=wrt, trace=True)
@@ -83,7 +84,7 @@ def test_what_became_of_nodes_has_their_value(name):
             assert now[node].op is node.op and dict(now[node].attrs) == dict(node.attrs)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_statement_of_both_graphs_is_marked(name):
     loss, wrt = MODELS[name].build()
     model = gg.compile(loss, wrt=wrt, trace=True)
