@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ def define(
     level: str,
     name: str,
     check_nan: bool,
+    memory_limit: int | None = None,
+    threads: int | None = None,
 ) -> tuple[Graph, Interface]:
     """The graph of outputs and new values, and how the compiled module is to be called.
 
@@ -60,22 +63,38 @@ def define(
         targets,
         level,
         bool(check_nan),
+        None if memory_limit is None else operator.index(memory_limit),
+        None if threads is None else operator.index(threads),
     )
     _check_sizes(leaves, graph.verify())
     return graph, interface
 
 
 def check_options(target: str, level: str, memory_limit: Any, threads: Any) -> None:
-    """Options that exist, and those that do not exist yet."""
+    """Options that exist, and values that they may have.
+
+    Raises
+    ------
+    InvalidValueError, ArgumentError, UnsupportedError
+        Where one does not.
+    """
     if level not in LEVELS:
         raise InvalidValueError(f"level is one of {', '.join(map(repr, LEVELS))}, not {level!r:.60}")
     if target != "numpy":
         raise UnsupportedError(f"the target {target!r:.60} does not exist", hint='target="numpy"')
-    if memory_limit is not None:
-        raise UnsupportedError("memory_limit needs tiling, which does not exist yet", hint="smaller batches")
-    if threads not in (None, 1):
-        raise UnsupportedError(
-            "threads needs tiling, which does not exist yet", hint="leave it out: BLAS uses its own threads"
+    for name, value, unit in (("memory_limit", memory_limit, "bytes"), ("threads", threads, "threads")):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise ArgumentError(
+                f"{name} is a number of {unit}, not {value!r:.60}",
+                hint="2 * 10**6" if unit == "bytes" else "2",
+            )
+        if value < 1:
+            raise InvalidValueError(f"{name} is a number of {unit} from 1 up, not {value!r:.60}")
+    if memory_limit is not None and level == "plain":
+        raise InvalidValueError(
+            'memory_limit needs tiles, and level "plain" has none', hint='level="default"'
         )
 
 

@@ -52,6 +52,11 @@ def compile(
     level:
         "plain" is the chain rule as a textbook writes it; "default" rewrites it as far as results stay what they are
         but for rounding and overflow, "fast" also where that holds for fewer arguments.
+    memory_limit:
+        Bytes that a call may work in beyond its arguments and results, all threads together: tiles are made to fit.
+    threads:
+        How many threads run the loops over tiles; by default one for each core, or as many as the environment's
+        GRAPHGRAD_THREADS says.
     check_nan:
         Raise `NonFiniteError` at the node where the first NaN or inf of a call arises.
     trace:
@@ -78,7 +83,8 @@ def compile(
     """
     check_options(target, level, memory_limit, threads)
     with collector_paused():
-        defined, interface = define(outputs, inputs, wrt, updates, level, name, check_nan)
+        options = (level, name, check_nan, memory_limit, threads)
+        defined, interface = define(outputs, inputs, wrt, updates, *options)
         stable = stabilize(defined, level, interface.wrt or ())
         joint = differentiate(stable, interface, allow_unused)
         lint(defined, joint, interface)

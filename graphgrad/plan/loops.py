@@ -56,53 +56,77 @@ class Arranged:
 
 
 def arrange(graph: Graph, routine: Routine, kept: Sequence[Node], keeps: bool = True) -> Arranged:
-    """Put what can be tiled into loops, over one dimension after the other.
+    """Put what can be tiled into loops: over the named size that leaves least to do at once, then over others for what
+    is left, then over the leading sizes of large arrays.
 
     `kept` is what has to be there afterwards besides the results; for `keeps` see `tile`.
     """
+    results = (*routine.results, *kept)
     items: tuple[Item, ...] = routine.steps
     reasons: dict[Node, str] = {}
-    for rows in _dimensions(graph, routine):
-        arranged: list[Item] = []
-        for run in _runs(items):
-            if isinstance(run, Loop):
-                arranged.append(run)
-                continue
-            needed = _needed_after(run, items, (*routine.results, *kept))
-            tiling = tile(run, needed, rows, graph.symbols, keeps)
-            loops = [item for item in tiling.items if isinstance(item, Loop)]
-            if not loops or len(loops) > _MOST_LOOPS or not any(map(_is_worth_it, loops)):
-                if len(loops) > _MOST_LOOPS:
-                    why = f"it would take {len(loops)} loops over {rows}, one after the other"
-                    reasons.update(dict.fromkeys(run, why))
-                arranged += run
-                continue
-            arranged += _with_views(graph, tiling.items, (*routine.results, *kept))
-            reasons.update(tiling.at_once)
-        items = tuple(arranged)
+    left = [as_size(name) for name in _names(routine)]
+    while left:
+        tilings = {rows: _tiled(graph, items, results, rows, keeps) for rows in left}
+        best = min(left, key=lambda rows: tilings[rows].left)
+        items, reasons = tilings[best].items, {**reasons, **tilings[best].at_once}
+        left.remove(best)
+    for rows in _large_sizes(routine):
+        tiled = _tiled(graph, items, results, rows, keeps)
+        items, reasons = tiled.items, {**reasons, **tiled.at_once}
     return Arranged(items, reasons)
 
 
-def _dimensions(graph: Graph, routine: Routine) -> Iterator[Size]:
-    """What to tile over: named sizes, the one that most depends on first; then the leading sizes of large arrays."""
-    weights: dict[Size, int] = {}
-    for node in routine.steps:
-        for spec in node.specs:
-            for name in dict.fromkeys(name for size in spec.shape for name in symbols(size)):
-                size = as_size(name)
-                weights[size] = weights.get(size, 0) + usual(spec.nbytes)
-    yield from sorted(weights, key=lambda size: -weights[size])
-    known: dict[Size, int] = {}
+@dataclass(frozen=True)
+class _Tiled:
+    items: tuple[Item, ...]
+    at_once: Mapping[Node, str]
+    left: int
+    """Bytes that are made whole, or stored."""
+
+
+def _tiled(graph: Graph, items: Sequence[Item], results: Sequence[Node], rows: Size, keeps: bool) -> _Tiled:
+    """What stands between loops, in loops over one more dimension where that is worth it."""
+    arranged: list[Item] = []
+    reasons: dict[Node, str] = {}
+    for run in _runs(items):
+        if isinstance(run, Loop):
+            arranged.append(run)
+            continue
+        tiling = tile(run, _needed_after(run, items, results), rows, graph.symbols, keeps)
+        loops = [item for item in tiling.items if isinstance(item, Loop)]
+        if len(loops) > _MOST_LOOPS:
+            why = f"it would take {len(loops)} loops over {rows}, one after the other"
+            reasons.update(dict.fromkeys(run, why))
+            arranged += run
+        elif any(map(_is_worth_it, loops)):
+            arranged += _with_views(graph, tiling.items, results)
+            reasons.update(tiling.at_once)
+        else:
+            arranged += run
+    return _Tiled(tuple(arranged), reasons, sum(map(_bytes_left, arranged)))
+
+
+def _bytes_left(item: Item) -> int:
+    """The bytes that an item makes whole."""
+    nodes = [item.whole_of[node] for node in item.stored] if isinstance(item, Loop) else [item]
+    return sum(usual(spec.nbytes) for node in nodes if not node.op.view for spec in node.specs)
+
+
+def _names(routine: Routine) -> tuple[str, ...]:
+    """The named sizes of what a function computes, in order of appearance."""
+    sizes = (size for node in routine.steps for spec in node.specs for size in spec.shape)
+    return tuple(dict.fromkeys(name for size in sizes for name in symbols(size)))
+
+
+def _large_sizes(routine: Routine) -> list[int]:
+    """The leading sizes of large arrays of known size, those first of which there is most."""
+    known: dict[int, int] = {}
     for node in routine.steps:
         for spec in node.specs if not node.op.view else ():
-            if (
-                spec.shape
-                and isinstance(spec.shape[0], int)
-                and isinstance(spec.nbytes, int)
-                and spec.shape[0] > 1
-            ):
-                known[spec.shape[0]] = known.get(spec.shape[0], 0) + spec.nbytes
-    yield from sorted((size for size in known if known[size] >= _LARGE), key=lambda size: -known[size])
+            leading = spec.shape[0] if spec.shape else 1
+            if isinstance(leading, int) and leading > 1 and isinstance(spec.nbytes, int):
+                known[leading] = known.get(leading, 0) + spec.nbytes
+    return sorted((size for size in known if known[size] >= _LARGE), key=lambda size: -known[size])
 
 
 def _runs(items: Sequence[Item]) -> Iterator[tuple[Node, ...] | Loop]:

@@ -151,7 +151,7 @@ def _statements(
     items: Sequence[Item], single: Mapping[Node, tuple[Node, ...]]
 ) -> Mapping[Node, tuple[Node, ...]]:
     """What each statement computes, in order. A loop is one for each value that is there afterwards; the last of them
-    counts as what does all the work, so that all it reads is there till then."""
+    counts as what does all the work, and the others as nothing, so that all it reads is there till then."""
     found: dict[Node, tuple[Node, ...]] = {}
     for item in items:
         if isinstance(item, Node):
@@ -159,7 +159,7 @@ def _statements(
                 found[item] = single[item]
             continue
         *first, last = item.outputs
-        found.update((node, (node,)) for node in first)
+        found.update((node, ()) for node in first)
         found[last] = (*(other for other in item.covered if other is not last), last)
     return found
 
