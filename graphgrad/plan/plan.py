@@ -150,15 +150,16 @@ def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) 
 def _statements(
     items: Sequence[Item], single: Mapping[Node, tuple[Node, ...]]
 ) -> Mapping[Node, tuple[Node, ...]]:
-    """What each statement computes, in order. A loop is one for each value that is there afterwards; the last of them
-    counts as what does all the work, so that all it reads is there till then."""
+    """What each statement computes, in order. A loop is one for each value that is there afterwards, what others read
+    first; the last of them counts as what does all the work, so that all it reads is there till then."""
     found: dict[Node, tuple[Node, ...]] = {}
     for item in items:
         if isinstance(item, Node):
             if item in single:
                 found[item] = single[item]
             continue
-        *first, last = item.outputs
+        outputs = dict.fromkeys(item.outputs)
+        *first, last = (node for node in item.covered if node in outputs)
         found.update((node, (node,)) for node in first)
         found[last] = (*(other for other in item.covered if other is not last), last)
     return found
