@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
-from graphgrad.core.dim import Dim, as_size, at_least, evaluate, floor_divide, maximum, minimum, spell, symbols
+from graphgrad.core.dim import (
+    Dim,
+    as_size,
+    at_least,
+    evaluate,
+    floor_divide,
+    maximum,
+    minimum,
+    spell,
+    symbols,
+)
 
 NAMES = ("a", "batch", "n1")
 sizes = st.recursive(
