@@ -17,7 +17,7 @@ NUMBERS = 16
 """Bytes by which the peak may differ: a mean that is a sum and a quotient has a number more on the way."""
 
 
-@pytest.mark.parametrize("level", ["default", "fast"])
+@pytest.mark.parametrize("level", ["default", pytest.param("fast", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", MODELS)
 def test_flops_and_bytes_never_exceed_those_of_the_graph_as_written(name, level):
     loss, wrt = MODELS[name].build()
@@ -31,6 +31,7 @@ def test_flops_and_bytes_never_exceed_those_of_the_graph_as_written(name, level)
         assert evaluate(last.peak, sizes) <= evaluate(first.peak, sizes) + NUMBERS
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_each_pass_costs_and_both_times(tmp_path, capsys):
     levels.main(["batch_norm", "gated", "--times", "1", "20", "--rounds=1", "--calls=2", f"--out={tmp_path}"])
     printed = capsys.readouterr().out

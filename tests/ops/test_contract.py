@@ -83,6 +83,7 @@ def test_compiled_einsum_is_numpys(case, seed):
         np.testing.assert_allclose(found, np.einsum(text, *arrays), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [0, 1, 3])
 @pytest.mark.parametrize(
     "text",

@@ -31,6 +31,7 @@ def run(check, name, *args):
     return [check(op, build, sample, *args) for sample in samples(name)]
 
 
+@pytest.mark.slow
 @every_sampled_op
 def test_value_is_that_of_another_implementation(name):
     if not all(run(checks.check_value, name)):
