@@ -46,6 +46,7 @@ def test_demo_runs_and_leaves_what_it_says(tmp_path):
     assert accuracy >= 95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["matplotlib", "tqdm"])
 def test_demo_names_a_missing_package_in_one_line(tmp_path, name):
     done = run_demo(tmp_path, f"import sys; sys.modules[{name!r}] = None")

@@ -22,11 +22,14 @@ Monomial: TypeAlias = "tuple[tuple[Atom, int], ...]"
 Size: TypeAlias = "int | Dim"
 
 
+_EXTREMES: Mapping[str, Callable[[int, int], int]] = {"min": min, "max": max}
+
+
 @dataclass(frozen=True)
 class Atom:
-    """What polynomials are made of: a named size, or a floor division or minimum of two sizes."""
+    """What polynomials are made of: a named size, or a floor division, minimum or maximum of two sizes."""
 
-    kind: str  # "name", "//" or "min"
+    kind: str  # "name", "//", "min" or "max"
     parts: tuple[Any, ...]
 
     @cached_property
@@ -34,23 +37,23 @@ class Atom:
         if self.kind == "name":
             name: str = self.parts[0]
             return name if name.isidentifier() else repr(name)
-        if self.kind == "min":
-            return f"min({self.parts[0]}, {self.parts[1]})"
+        if self.kind in _EXTREMES:
+            return f"{self.kind}({self.parts[0]}, {self.parts[1]})"
         return " // ".join(str(part) if _is_simple(part) else f"({part})" for part in self.parts)
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         if self.kind == "name":
             return sizes[self.parts[0]]
         left, right = (evaluate(part, sizes) for part in self.parts)
-        return min(left, right) if self.kind == "min" else left // right
+        return _EXTREMES[self.kind](left, right) if self.kind in _EXTREMES else left // right
 
     def spell(self, name: Callable[[str], str]) -> tuple[str, bool]:
         """As Python source, `name` giving each named size's identifier; and whether it needs no brackets."""
         if self.kind == "name":
             return name(self.parts[0]), True
         left, right = (spell(part, name) for part in self.parts)
-        if self.kind == "min":
-            return f"min({left}, {right})", True
+        if self.kind in _EXTREMES:
+            return f"{self.kind}({left}, {right})", True
         brackets = [
             text if _is_simple(part) else f"({text})"
             for part, text in zip(self.parts, (left, right), strict=True)
@@ -240,11 +243,27 @@ def floor_divide(a: Size, b: Size) -> Size:
 
 def at_least(a: Size, b: Size) -> bool:
     """Whether `a >= b` for every choice of the named sizes, as far as that can be seen from the terms."""
+    if (atom := _alone(a)) is not None and atom.kind in _EXTREMES:
+        enough = any if atom.kind == "max" else all
+        if enough(at_least(part, b) for part in atom.parts):
+            return True
+    if (atom := _alone(b)) is not None and atom.kind in _EXTREMES:
+        enough = all if atom.kind == "max" else any
+        if enough(at_least(a, part) for part in atom.parts):
+            return True
     difference = add(a, multiply(b, -1))
     return all(
         factor >= 0 and all(_is_nonnegative(atom) for atom, _ in monomial)
         for monomial, factor in _terms(difference).items()
     )
+
+
+def _alone(size: Size) -> Atom | None:
+    """The atom that a size is nothing but, if it is."""
+    match () if isinstance(size, int) else size.terms:
+        case ((((atom, 1),), 1),):
+            return atom
+    return None
 
 
 def _is_nonnegative(atom: Atom) -> bool:
@@ -257,8 +276,21 @@ def minimum(a: Size, b: Size) -> Size:
         return a
     if at_least(a, b):
         return b
+    return _extreme("min", a, b)
+
+
+def maximum(a: Size, b: Size) -> Size:
+    """The larger of two sizes; a size of its own where that is not known yet."""
+    if at_least(a, b):
+        return a
+    if at_least(b, a):
+        return b
+    return _extreme("max", a, b)
+
+
+def _extreme(kind: str, a: Size, b: Size) -> Size:
     first, second = sorted((a, b), key=lambda size: (isinstance(size, int), str(size)))
-    return Dim({((Atom("min", (first, second)), 1),): 1})
+    return Dim({((Atom(kind, (first, second)), 1),): 1})
 
 
 def evaluate(size: Size, sizes: Mapping[str, int]) -> int:
@@ -354,6 +386,6 @@ def _from_ast(tree: ast.expr) -> Size:
             return multiply(_from_ast(inner), -1)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in binary:
             return binary[type(op)](_from_ast(left), _from_ast(right))
-        case ast.Call(func=ast.Name(id="min"), args=[left, right], keywords=[]):
-            return minimum(_from_ast(left), _from_ast(right))
+        case ast.Call(func=ast.Name(id="min" | "max" as kind), args=[left, right], keywords=[]):
+            return (minimum if kind == "min" else maximum)(_from_ast(left), _from_ast(right))
     raise ArgumentError("not a size")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphgrad.core.dim import Size, add, evaluate, multiply, symbols
+from graphgrad.core.dim import Size, add, evaluate, maximum, multiply, symbols
 from graphgrad.core.errors import ArgumentError, InvalidValueError
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
@@ -19,8 +19,9 @@ from graphgrad.plan.schedule import is_free
 if TYPE_CHECKING:
     from graphgrad.plan.plan import Plan, PlannedRoutine
 
-_REFERENCE = 1_000_000
-"""The size that formulas are compared at, to say which moment is the peak."""
+_REFERENCES = (1_000_000, 1_000, 1)
+"""The sizes that formulas are compared at, to say which moments can be the peak: results may be most of it where there
+are few rows, and what is made on the way where there are many."""
 
 
 _IN_PLACE = ("add", "subtract", "multiply", "divide", "negative")
@@ -102,12 +103,12 @@ def _sum(specs: Counter[Spec]) -> Size:
     return total
 
 
-def _roughly(specs: Iterable[Spec], known: dict[Spec, int]) -> int:
-    """Bytes where every symbolic size is large, to compare moments by."""
+def _roughly(specs: Iterable[Spec], known: dict[Spec, int], reference: int = _REFERENCES[0]) -> int:
+    """Bytes where every symbolic size is that large, to compare moments by; `known` has those of specs seen before."""
     total = 0
     for spec in specs:
         if spec not in known:
-            known[spec] = evaluate(spec.nbytes, dict.fromkeys(symbols(spec.nbytes), _REFERENCE))
+            known[spec] = evaluate(spec.nbytes, dict.fromkeys(symbols(spec.nbytes), reference))
         total += known[spec]
     return total
 
@@ -123,23 +124,35 @@ def allocated(
 
     What is `placed` lies in a buffer. Of what is made `by_loops` the array counts, and nothing on the way.
     """
-    known: dict[Spec, int] = {}
     own = [() if node in placed else node.specs if node in by_loops else owned(node) for node in statements]
+    known: dict[Spec, int] = {}
     moments = [
         [] if node in placed else list(own[at]) if node in by_loops else _moment(nodes, known)
         for at, (node, nodes) in enumerate(statements.items())
     ]
     moments.append([node.spec for node in copied])
+    highest: Size = 0
+    for at in dict.fromkeys(_highest(own, moments, reference) for reference in _REFERENCES):
+        before = Counter(spec for specs in own[:at] for spec in specs)
+        highest = maximum(highest, _sum(before + Counter(moments[at]) + Counter(held)))
+    return highest
+
+
+def _highest(own: Sequence[Sequence[Spec]], moments: Sequence[Sequence[Spec]], reference: int) -> int:
+    """The number of the moment at which most is held, where every symbolic size is that large.
+
+    At each moment it is what was made before, each statement's `own`, and what the moment itself takes.
+    """
+    known: dict[Spec, int] = {}
     live = highest = 0
     at = len(own)
     for number, moment in enumerate(moments):
-        now = live + _roughly(moment, known)
+        now = live + _roughly(moment, known, reference)
         if now > highest:
             highest, at = now, number
         if number < len(own):
-            live += _roughly(own[number], known)
-    before = Counter(spec for specs in own[:at] for spec in specs)
-    return _sum(before + Counter(moments[at]) + Counter(held))
+            live += _roughly(own[number], known, reference)
+    return at
 
 
 def _moment(nodes: Sequence[Node], known: dict[Spec, int]) -> list[Spec]:
@@ -180,12 +193,6 @@ def kept_bytes(residuals: Iterable[Node], own: Container[Node] = ()) -> Size:
     return total_bytes(kept(residuals, own))
 
 
-def larger(a: Size, b: Size) -> Size:
-    """The formula that is larger where sizes are large."""
-    sizes = dict.fromkeys((*symbols(a), *symbols(b)), _REFERENCE)
-    return b if evaluate(b, sizes) > evaluate(a, sizes) else a
-
-
 def count(plan: Plan, threads: int) -> Memory:
     """The bytes of the call that people make most: forward and the first backward, or forward alone."""
     schedule = plan.schedule
@@ -203,7 +210,7 @@ def count(plan: Plan, threads: int) -> Memory:
         peak = _peak(forward, buffers)
         if schedule.backwards:
             held = [node.spec for node in (*kept(schedule.residuals), *schedule.forward.results)]
-            peak = larger(peak, _peak(plan.routines[1], held))
+            peak = maximum(peak, _peak(plan.routines[1], held))
     for space in plan.tiles:
         peak = add(peak, space.on(threads))
     return Memory(arguments, results, residuals, add(peak, multiply(results, -1)), peak)

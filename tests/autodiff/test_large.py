@@ -24,6 +24,7 @@ def long_chain():
     return x, gg.sum(chain(x, DEPTH))
 
 
+@pytest.mark.slow
 def test_long_chain_differentiates_under_the_default_recursion_limit(long_chain):
     x, loss = long_chain
     assert sys.getrecursionlimit() <= 1100
@@ -32,6 +33,7 @@ def test_long_chain_differentiates_under_the_default_recursion_limit(long_chain)
     assert DEPTH < count < 8 * DEPTH
 
 
+@pytest.mark.slow
 def test_long_chain_pushes_forward_and_verifies(long_chain):
     x, loss = long_chain
     pushed = gg.jvp(loss, [x], [gg.input("t", (2,))])

@@ -8,12 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
-from graphgrad.core.dim import Dim, as_size, at_least, evaluate, floor_divide, minimum, spell, symbols
+from graphgrad.core.dim import (
+    Dim,
+    as_size,
+    at_least,
+    evaluate,
+    floor_divide,
+    maximum,
+    minimum,
+    spell,
+    symbols,
+)
 
 NAMES = ("a", "batch", "n1")
 sizes = st.recursive(
     st.one_of(st.integers(0, 6), st.sampled_from(NAMES).map(as_size)),
-    lambda inner: st.tuples(st.sampled_from("+-*/m"), inner, inner).map(lambda t: combine(*t)),
+    lambda inner: st.tuples(st.sampled_from("+-*/mM"), inner, inner).map(lambda t: combine(*t)),
     max_leaves=6,
 )
 numbers = st.fixed_dictionaries({name: st.integers(1, 9) for name in NAMES})
@@ -29,6 +39,8 @@ def combine(sign, left, right):
             return left * right
         case "m":
             return minimum(left, right)
+        case "M":
+            return maximum(left, right)
     return floor_divide(left, right) if right != 0 else left
 
 
@@ -49,6 +61,7 @@ def test_arithmetic_evaluates_to_that_of_the_numbers(x, y, z, at):
     assert evaluate(x - y, at) == a - b
     assert evaluate(x * y + z, at) == a * b + c
     assert evaluate(minimum(x, y), at) == min(a, b)
+    assert evaluate(maximum(x, y), at) == max(a, b)
     if b and not (isinstance(y, int) and y == 0):
         assert evaluate(floor_divide(x, y), at) == a // b
 
@@ -156,6 +169,17 @@ def test_minimum_decides_what_can_be_decided():
     assert minimum(0, batch) == 0
     assert minimum(batch, 4) == minimum(4, batch)
     assert evaluate(minimum(batch, 4), {"batch": 3}) == 3
+
+
+def test_maximum_decides_what_can_be_decided():
+    batch = as_size("batch")
+    assert maximum(batch, batch + 1) == batch + 1
+    assert maximum(0, batch) == batch
+    either = maximum(2 * batch, batch + 9)
+    assert maximum(either, batch + 1) == maximum(batch, either) == either
+    assert maximum(minimum(2 * batch, 9), 9) == 9
+    assert str(either) == "max(2*batch, batch + 9)" and as_size(str(either)) == either
+    assert [evaluate(either, {"batch": batch}) for batch in (1, 9, 10)] == [10, 18, 20]
 
 
 @pytest.mark.parametrize("use", [int, bool, range, float], ids=lambda use: use.__name__)

@@ -153,6 +153,7 @@ def test_threads_that_drop_nodes_do_not_break_the_table(x):
     assert not failures
 
 
+@pytest.mark.slow
 def test_long_chain_is_deleted_without_recursion():
     x = gg.input("x", ())
     node = chain(x, 50_000)
@@ -169,6 +170,7 @@ def test_copies_are_the_node_itself(x):
     assert copy.deepcopy({"a": [node]})["a"][0] is node
 
 
+@pytest.mark.slow
 def test_deep_graph_pickles_without_recursion():
     x = gg.input("x", ())
     node = chain(x, 20_000)

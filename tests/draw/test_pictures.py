@@ -40,6 +40,7 @@ def test_pictures_of_nodes_are_those_of_level_plain(name, theme):
     assert drawn.scene == compiled.scene
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 200, 20))
 def test_pictures_of_random_graphs(first):
     for seed in range(first, first + 20):

@@ -56,6 +56,7 @@ def test_compiled_graph_gives_what_the_interpreter_gives(level, recipe):
     check(recipe, level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["plain", "default"])
 def test_larger_graphs_of_fixed_seeds(level):
     for seed in range(SEEDS):

@@ -9,7 +9,7 @@ Emitted by graphgrad from models.py, level "plain", graph 697a40a7d804. Needs Nu
                                         w2  float32 (50, 1)    parameter
                                         b2  float32 (1,)       parameter
 
-Memory beyond the arguments: 858 * batch + 212 B at most, 157 kB of it results.
+Memory beyond the arguments: max(808 * batch + 157212, 858 * batch + 212) B at most, 157 kB of it results.
 """
 
 import numpy as np

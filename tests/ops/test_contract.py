@@ -48,6 +48,7 @@ def summations(draw):
     return text, shapes
 
 
+@pytest.mark.slow
 @given(case=summations(), seed=st.integers(0, 2**16))
 def test_einsum_is_numpys_and_its_gradient_jaxs(case, seed):
     text, shapes = case
@@ -69,6 +70,7 @@ def test_einsum_is_numpys_and_its_gradient_jaxs(case, seed):
             np.testing.assert_allclose(slope, np.asarray(wanted), rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow
 @given(case=summations(), seed=st.integers(0, 2**16))
 @settings(max_examples=30)
 def test_compiled_einsum_is_numpys(case, seed):
@@ -81,6 +83,7 @@ def test_compiled_einsum_is_numpys(case, seed):
         np.testing.assert_allclose(found, np.einsum(text, *arrays), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [0, 1, 3])
 @pytest.mark.parametrize(
     "text",

@@ -59,6 +59,7 @@ def run(model, leaves):
     return model(**{leaf.name: value for leaf, value in leaves.items()})
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(indexed(), st.booleans())
 def test_value_is_numpys_and_gradient_is_jaxs(shape_and_index, constant):

@@ -15,7 +15,6 @@ from tests.ops import checks
 REGISTRY = registry()
 TESTED = [name for name, (op, _) in REGISTRY.items() if not op.is_leaf and op.operands != ()]
 SAMPLED = [name for name in TESTED if name != "result"]  # a projection has no function of its own
-LEVELS = ("plain", "default")
 
 every_op = pytest.mark.parametrize("name", TESTED)
 every_sampled_op = pytest.mark.parametrize("name", SAMPLED)
@@ -31,6 +30,7 @@ def run(check, name, *args):
     return [check(op, build, sample, *args) for sample in samples(name)]
 
 
+@pytest.mark.slow
 @every_sampled_op
 def test_value_is_that_of_another_implementation(name):
     if not all(run(checks.check_value, name)):
@@ -73,7 +73,7 @@ def test_symbolic_sizes_give_what_fixed_ones_give(name):
 
 
 @pytest.mark.skipif(not hasattr(gg, "compile"), reason="there is no emission")
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [pytest.param("plain", marks=pytest.mark.slow), "default"])
 @every_sampled_op
 def test_emitted_code_agrees_with_the_interpreter(name, level):
     run(checks.check_emitted, name, level)

@@ -61,6 +61,7 @@ def as_nodes(index, constant):
     return tuple(items), values
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(writes(), st.sampled_from(list(COMBINE)))
 def test_write_is_that_of_a_loop_and_its_gradient_the_numeric_one(write, how):
@@ -86,6 +87,7 @@ def test_write_is_that_of_a_loop_and_its_gradient_the_numeric_one(write, how):
             np.testing.assert_allclose(grads[leaf.name], exact, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.permutations(range(5)), st.integers(0, 5), st.sampled_from(list(COMBINE)))
 def test_gradient_is_jaxs_where_no_place_repeats(order, count, how):

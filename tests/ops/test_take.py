@@ -42,6 +42,7 @@ def test_take_is_numpys_in_every_mode(axis, mode, dtype, numbers):
         np.testing.assert_allclose(by_x.ravel(), pulled, rtol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.sampled_from([0, 1, 2, -1, None]),
@@ -87,6 +88,7 @@ def test_index_out_of_range_along_an_axis_is_an_index_error(wrong):
             gg.compile(node, inputs=[x, i])(x=np.zeros((2, 3), np.float32), i=np.array([[0], [wrong]]))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 4), max_size=8), st.sampled_from([(), (2,), (2, 3)]))
 def test_segment_sum_is_jaxs(groups, width):

@@ -154,6 +154,7 @@ def test_a_planted_mistake_in_lifetimes_does_not_get_through(monkeypatch, plante
         model.verify(x=values, w=values[0])
 
 
+@pytest.mark.slow
 @given(steps=steps_of, seed=st.integers(0, 2**16))
 def test_placements_of_random_models_pass_the_check_and_hold_the_fewest_of_each_spec(steps, seed):
     rng = np.random.default_rng(seed)

@@ -87,6 +87,7 @@ def check(graph, values, tolerance, level="default"):
     assert str(rewrite(graph, level)[-1][1]) == str(after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(steps=steps_of, seed=st.integers(0, 2**16))
 def test_graphs_of_all_ops(dtype, steps, seed):

@@ -12,6 +12,7 @@ import graphgrad as gg
 from benchmarks.contenders import CONTENDERS
 from benchmarks.runner import allocated
 from benchmarks.workloads import WORKLOADS
+from examples.lesson8 import lesson8
 from graphgrad.emit.runtime.tiles import _team
 
 LEVELS = ("plain", "default")
@@ -168,3 +169,21 @@ def test_a_thread_that_ends_gives_its_working_memory_back():
         assert tracemalloc.get_traced_memory()[0] - before < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("rows", [1, 100, 2_000, 8_000])
+def test_the_peak_is_the_memory_report_s_whether_results_or_what_is_on_the_way_is_most_of_it(rows):
+    loss, parameters = lesson8()
+    model = gg.compile(loss, wrt=parameters, level="plain")
+    arrays = model.init(np.random.default_rng(0))
+    arrays |= {"x": np.ones((rows, 784), np.float32), "y": np.ones(rows, np.float32)}
+    model(**arrays)
+    tracemalloc.start()
+    try:
+        model(**arrays)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    expected = model.memory(batch=rows)
+    assert abs(peak - expected.peak) < 2**16
+    assert expected.peak >= expected.results and expected.working >= 0
