@@ -233,7 +233,7 @@ def _is_view_of_parameter(one: Written) -> bool:
 def _names(plan: Plan, source: Source) -> Namer:
     """The names of the functions that are told."""
     schedule = plan.schedule
-    names = Namer(plan)
+    names = source.names or Namer(plan)
     if any(one.function == "forward_and_backward" for one in source.statements):
         return names.within(plan.routine("fused").routine)
     return names.within(schedule.backwards[0]) if schedule.backwards else names
