@@ -27,6 +27,8 @@ from graphgrad.core.node import Node, named
 from graphgrad.core.operators import bind as _bind
 from graphgrad.core.spec import Spec
 from graphgrad.draw.draw import draw
+from graphgrad.draw.equations import equations
+from graphgrad.draw.network import to_networkx
 from graphgrad.ops.align import atleast_1d, atleast_2d, atleast_3d, broadcast_arrays
 from graphgrad.ops.arithmetic import (
     abs,
@@ -204,20 +206,20 @@ __all__ = [
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cast", "cbrt", "ceil",
     "clip", "column_stack", "compile", "concat", "concatenate", "const", "copysign", "corrcoef", "cos", "cosh",
     "count_nonzero", "cov", "cumprod", "cumsum", "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "divmod",
-    "dot", "draw", "dsplit", "dstack", "einsum", "equal", "exp", "exp2", "expand_dims", "explain", "expm1", "eye",
-    "fabs", "fix", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "full",
-    "full_like", "grad", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "identity", "init",
-    "inner", "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "kron", "ldexp",
+    "dot", "draw", "dsplit", "dstack", "einsum", "equal", "equations", "exp", "exp2", "expand_dims", "explain", "expm1",
+    "eye", "fabs", "fix", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod",
+    "full", "full_like", "grad", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "identity",
+    "init", "inner", "input", "invert", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "jvp", "kron", "ldexp",
     "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p", "log2", "log10", "logaddexp",
     "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis",
-    "multiply", "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
-    "negative", "nn", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "param", "partition", "percentile",
-    "permute_dims", "positive", "pow", "power", "prod", "ptp", "put_along_axis", "quantile", "rad2deg", "radians",
-    "ravel", "reciprocal", "remainder", "repeat", "reshape", "right_shift", "rint", "rng", "roll", "rollaxis",
-    "rot90", "round", "run_time_size", "scope", "searchsorted", "segment_sum", "select", "sigmoid", "sign", "signbit",
-    "sin", "sinc", "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "state", "std",
-    "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "testing",
-    "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vecdot",
-    "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply",
+    "named", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "negative", "nn",
+    "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "param", "partition", "percentile", "permute_dims",
+    "positive", "pow", "power", "prod", "ptp", "put_along_axis", "quantile", "rad2deg", "radians", "ravel",
+    "reciprocal", "remainder", "repeat", "reshape", "right_shift", "rint", "rng", "roll", "rollaxis", "rot90", "round",
+    "run_time_size", "scope", "searchsorted", "segment_sum", "select", "sigmoid", "sign", "signbit", "sin", "sinc",
+    "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "state", "std", "stop_gradient",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "testing", "tile",
+    "to_networkx", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot",
+    "vecdot", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

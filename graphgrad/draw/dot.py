@@ -12,7 +12,9 @@ from typing import Any
 
 from graphgrad.core.lazy import lazy_import
 from graphgrad.draw.faces import FOLD
-from graphgrad.draw.shapes import PAD_X, Card, Edge, Label, Line, Point, Run, Scene, Swatch
+from graphgrad.draw.shapes import (
+    BAR_HEIGHT, BAR_WIDTH, PAD_X, PAD_Y, Card, Edge, Label, Line, Point, Run, Scene, Swatch,
+)  # fmt: skip
 from graphgrad.draw.style import (
     CARDS,
     EDGES,
@@ -22,6 +24,7 @@ from graphgrad.draw.style import (
     CardKind,
     EdgeKind,
     Palette,
+    Role,
     clean_lines,
     palette,
 )
@@ -54,6 +57,12 @@ class _Writer:
                 self._card(card)
         for label in (*scene.labels, *(band.label for band in scene.bands)):
             self._label(label)
+        for card in scene.cards:
+            if card.bar is not None:
+                border = FOLD if card.folded else 0.0
+                left, _, _, bottom = card.box
+                middle = bottom - border - PAD_Y - (1.2 * BAR_HEIGHT + 2) / 2
+                self._bar(card.id, (left + border + PAD_X, middle), card.bar)
         for swatch in scene.legend:
             self._swatch(swatch)
         for number, corner in enumerate(((0.0, 0.0), (scene.width, scene.height))):
@@ -154,6 +163,27 @@ class _Writer:
         pos = f'"{self._pos(point)}"'
         self._node(name, label='""', pos=pos, shape="point", style="invis", width="0.01", height="0.01")
 
+    def _bar(self, name: str, start: Point, share: float) -> None:
+        """A bar from a point on, filled so far: its length is what is read, on paper and in any colours."""
+        x, y = start
+        parts: tuple[tuple[str, float, Role, Role], ...]
+        parts = (("whole", BAR_WIDTH, "muted", "paper"), ("full", BAR_WIDTH * share, "ink", "ink"))
+        for part, width, line, fill in parts:
+            self._node(
+                f"{name}-{part}",
+                label='""',
+                pos=f'"{self._pos((x + width / 2, y))}"',
+                width=_inches(width),
+                height=_inches(BAR_HEIGHT),
+                id=f'"{name}-{part}"',
+                style="filled",
+                color=f'"{self.colors[line]}"',
+                fillcolor=f'"{self.colors[fill]}"',
+                penwidth="0.8",
+                tooltip='" "',
+                **{"class": '"bar"'},
+            )
+
     def _swatch(self, swatch: Swatch) -> None:
         self._label(swatch.label)
         if swatch.card is not None:
@@ -168,6 +198,8 @@ class _Writer:
                 **self._box(swatch.card),
                 **{"class": f'"{swatch.card} legend"'},
             )
+        if swatch.bar:
+            self._bar(swatch.id, (swatch.x, swatch.y), 1.0)
         if swatch.edge is not None:
             line = EDGES[swatch.edge]
             (x0, y), (x1, _) = ends = (swatch.x, swatch.y), (swatch.x + 26, swatch.y)

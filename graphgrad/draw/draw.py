@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphgrad.core.collector import collector_paused
-from graphgrad.core.errors import InvalidValueError, UnsupportedError
+from graphgrad.core.errors import InvalidValueError
 from graphgrad.core.graph import Graph
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from graphgrad.draw.picture import Picture
     from graphgrad.draw.style import Theme
     from graphgrad.run.compiled import Compiled
+    from graphgrad.run.footprint import Footprint
+    from graphgrad.run.profile import Profile
 
 # what draws and compiles is not needed to import graphgrad
+_cards = lazy_import("graphgrad.draw.cards")
+_compare = lazy_import("graphgrad.draw.compare")
 _fold = lazy_import("graphgrad.draw.fold")
+_overlay = lazy_import("graphgrad.draw.overlay")
 _picture = lazy_import("graphgrad.draw.picture")
+_stages = lazy_import("graphgrad.draw.stages")
 _subject = lazy_import("graphgrad.draw.subject")
 _tell = lazy_import("graphgrad.draw.tell")
 
@@ -28,7 +34,7 @@ _DETAILS = ("auto", "layer", "op", "line")
 
 
 def draw(
-    x: Node | Sequence[Node] | dict[str, Node] | Graph | Compiled | Layer,
+    x: Node | Sequence[Node] | dict[str, Node] | Graph | Compiled | Layer | Profile | Footprint,
     *,
     wrt: Any = None,
     detail: str = "auto",
@@ -44,8 +50,9 @@ def draw(
     Parameters
     ----------
     x:
-        Nodes (drawn as level "plain"), a `Graph`, a compiled model (drawn as it was compiled), or a layer, which is
-        drawn with an input that fits it.
+        Nodes (drawn as level "plain"), a `Graph`, a compiled model (drawn as it was compiled), a layer, which is
+        drawn with an input that fits it, or a report of `Compiled.profile` or `Compiled.memory`, whose numbers then
+        stand on the cards.
     wrt:
         What to differentiate by, for nodes; by default every parameter, if the first output is a float scalar.
     detail:
@@ -58,7 +65,9 @@ def draw(
     backward:
         False draws the forward half alone.
     stage:
-        For a model compiled with `trace`: the pass to draw.
+        A stage of `Compiled.stages`, such as "differentiate" or "products", or "rewrite" for all passes that rewrite:
+        the graph before it and after it, with what it removed, merged and made. The model was compiled with `trace`;
+        nodes are compiled for it.
     theme:
         "light", "dark", or "auto", which follows the reader's setting in an SVG.
     title:
@@ -76,11 +85,21 @@ def draw(
     """
     if detail not in _DETAILS:
         raise InvalidValueError(f"detail is one of {', '.join(map(repr, _DETAILS))}, not {detail!r:.60}")
-    if stage is not None:
-        raise UnsupportedError("drawing a stage does not exist yet", hint="a picture of what was compiled")
     with collector_paused():
+        if stage is not None:
+            before, after = _compare.compared(_stages.change(x, wrt, stage))
+            compared: Picture = _picture.Picture(
+                before, theme=theme, backward=False, title=title, after=after
+            )
+            return compared
+        report = _subject.is_report(x)
         plan, source = _subject.subject(x, wrt, backward)
-        told = _tell.tell(plan, source, title, backward=backward, lines=detail == "line")
-        story = _fold.folded(told, "op" if detail == "line" else detail, expand, fold)
+        cards = _cards.Cards(plan, source, backward)
+        story = _tell.tell_cards(cards, title, lines=detail == "line")
+        if report:
+            story = _overlay.measured(story, cards, x)
+        story = _fold.folded(story, "op" if detail == "line" else detail, expand, fold)
+        if report:
+            story = _overlay.labelled(story, x)
     picture: Picture = _picture.Picture(story, theme=theme, backward=backward and story.mirrored, title=title)
     return picture

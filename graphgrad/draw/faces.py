@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from graphgrad.draw.shapes import PAD_X, PAD_Y, Line, Run, line_height
-from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step
+from graphgrad.draw.shapes import BAR_HEIGHT, PAD_X, PAD_Y, Line, Run, line_height
+from graphgrad.draw.story import Kept, Leaf, LeafKind, Mark, Measure, Result, Step
 from graphgrad.draw.style import CARDS, MONO_EM, SUBSTITUTE, CardKind, Role, clean, shorten, text_width
 
 # Whole numbers: Graphviz cuts the rest off.
-CODE_SIZE, HEAD_SIZE, RULE_SIZE, SHAPE_SIZE = 11.0, 13.0, 10.0, 10.0
+CODE_SIZE, HEAD_SIZE, RULE_SIZE, SHAPE_SIZE, MEASURE_SIZE = 11.0, 13.0, 10.0, 10.0, 10.0
 CODE_WIDTH = 52 * MONO_EM * CODE_SIZE
 CODE_LINES, INDENT = 3, " " * 4
 """Longer statements go on in the next line; after three they are cut, and the tooltip has all of them."""
@@ -21,6 +21,8 @@ PILL_HEIGHT = 25.0
 FOLD = 4.0
 """How far the second border of a folded card stands out."""
 
+MARKS: dict[Mark, str] = {"": "", "same": "", "removed": "−  ", "merged": "=  ", "new": "+  "}
+"""What stands before the op, so that a mark is seen without its colour."""
 _LEAVES: dict[LeafKind, CardKind] = {
     "input": "data", "param": "param", "state": "state", "const": "const", "rng": "rng",
 }  # fmt: skip
@@ -37,6 +39,7 @@ class Face:
     code: tuple[str, ...]
     tooltip: str
     folded: bool = False
+    bar: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ class Tie:
 def forward_face(step: Step, results: tuple[Result, ...]) -> Face:
     """The card of a forward op; results name what they are."""
     kind: CardKind = "result" if results else "backward" if step.derived else "op"
+    if step.mark:
+        kind = step.mark
     role = CARDS[kind].text
-    head = shorten(clean(step.op), 190, HEAD_SIZE, bold=True)
+    head = MARKS[step.mark] + shorten(clean(step.op), 190, HEAD_SIZE, bold=True)
     line: Line
     if results:
         label = clean(", ".join(result.label for result in results))
@@ -63,7 +68,7 @@ def forward_face(step: Step, results: tuple[Result, ...]) -> Face:
         line = (Run(head, role, HEAD_SIZE, bold=True),)
     text = [line, *_plain(step.details), *_code(step.lines, "ink")]
     full = (step.op, *step.details, *step.lines) if step.details else step.lines or (step.op,)
-    return _face(kind, text, step.lines, "\n".join(full), step.folded)
+    return _face(kind, text, step.lines, "\n".join(full), step.folded, step.measure)
 
 
 def backward_face(step: Step) -> Face:
@@ -80,7 +85,7 @@ def backward_face(step: Step) -> Face:
         text.append((Run(rule, "muted", RULE_SIZE, italic=True),))
     full = [f"∂ {step.op}", *step.backward_details, *step.backward_lines, *step.passes]
     full += [step.rule] * bool(step.rule)
-    return _face(kind, text, step.backward_lines, "\n".join(full), step.folded)
+    return _face(kind, text, step.backward_lines, "\n".join(full), step.folded, step.backward_measure)
 
 
 def leaf_face(leaf: Leaf, results: tuple[Result, ...] = (), *, again: bool = False) -> Face:
@@ -150,12 +155,25 @@ def _break(line: str, room: int) -> int:
     return found
 
 
-def _face(kind: CardKind, text: list[Line], code: tuple[str, ...], tooltip: str, folded: bool) -> Face:
+def _face(
+    kind: CardKind,
+    text: list[Line],
+    code: tuple[str, ...],
+    tooltip: str,
+    folded: bool,
+    measure: Measure | None,
+) -> Face:
+    bar = None
+    if measure is not None:
+        bar = measure.share
+        text = [*text, (Run(clean(measure.text), "ink", MEASURE_SIZE, bold=True),)]
+        if bar is not None:
+            text.append((Run(" ", "ink", BAR_HEIGHT),))  # holds the place where the bar stands
     inner = max(map(_line_width, text))
     width = max(MIN_WIDTH, math.ceil((inner + 2 * PAD_X) / GRID) * GRID)
     height = sum(line_height(line) for line in text) + 2 * PAD_Y
     extra = 2 * FOLD if folded else 0.0
-    return Face(kind, tuple(text), width + extra, round(height, 1) + extra, code, tooltip, folded)
+    return Face(kind, tuple(text), width + extra, round(height, 1) + extra, code, tooltip, folded, bar)
 
 
 def _pill(kind: CardKind, name: str, shape: str, tooltip: str) -> Face:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from graphgrad.core.dim import Size, add
-from graphgrad.draw.story import Kept, Leaf, Result, Step, Story
+from graphgrad.draw.story import Kept, Leaf, Measure, Result, Step, Story
 from graphgrad.draw.words import count, size_words, stem
 
 INSIDE = ("param", "const")
@@ -112,6 +112,8 @@ class _Folding:
             keeps=(Kept("", size_words(_total(one.nbytes for one in kept))),) if kept else (),
             gradient=tuple(text for step in steps if step.gradient for text in step.gradient) or None,
             folded=True,
+            measure=Measure.total(step.measure for step in steps),
+            backward_measure=Measure.total(step.backward_measure for step in steps),
             derived=all(step.derived for step in steps),
             in_layer=bool(unit.paths),
             details=self._details(unit, steps, outside, given),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphgrad.draw.heights import Frame
 from graphgrad.draw.place import text_label
-from graphgrad.draw.shapes import Band, Card, Edge, Label, Run, Swatch
+from graphgrad.draw.shapes import BAR_WIDTH, Band, Card, Edge, Label, Run, Swatch
 from graphgrad.draw.style import CARDS, EDGES, SUBSTITUTE, CardKind, EdgeKind, clean, shorten
 
 MARGIN = 24.0
@@ -124,24 +124,31 @@ def _clear(start: float, end: float, lines: Sequence[float]) -> tuple[float, flo
 
 
 def legend(
-    prefix: str, cards: Sequence[Card], edges: Sequence[Edge], notes: Sequence[str], y: float, width: float
+    prefix: str,
+    cards: Sequence[Card],
+    edges: Sequence[Edge],
+    notes: Sequence[str],
+    scale: str,
+    y: float,
+    width: float,
 ) -> tuple[tuple[Swatch, ...], list[Label], float]:
-    """One entry for each kind that the picture has, then the notes; and where they end."""
+    """One entry for each kind that the picture has, and for its bars; then the notes; and where they end."""
     card_kinds = {card.kind: None for card in cards}
     edge_kinds = {edge.kind: None for edge in edges}
     kinds: list[tuple[CardKind | None, EdgeKind | None, str]]
     kinds = [(kind, None, style.means) for kind, style in CARDS.items() if kind in card_kinds]
     lines = {kind: style.means for kind, style in EDGES.items() if kind in edge_kinds and style.means}
     kinds += [(None, kind, means) for kind, means in lines.items()]
+    kinds += [(None, None, scale)] * bool(scale)
     swatches = []
     x = MARGIN
     for number, (card, edge, means) in enumerate(kinds):
-        run = Run(means, "muted", LEGEND_SIZE)
-        start = SWATCH + (6 if card else 12)
+        run = Run(shorten(clean(means), width - 2 * MARGIN - BAR_WIDTH, LEGEND_SIZE), "muted", LEGEND_SIZE)
+        start = SWATCH + (6 if card else 12) if card or edge else BAR_WIDTH + 8
         if x > MARGIN and x + start + run.width * SUBSTITUTE > width - MARGIN:
             x, y = MARGIN, y + 20
         label = text_label(f"{prefix}-legend{number}-text", (run,), x + start, y)
-        swatches.append(Swatch(f"{prefix}-legend{number}", card, edge, x, y, label))
+        swatches.append(Swatch(f"{prefix}-legend{number}", card, edge, x, y, label, not (card or edge)))
         x = label.x + label.width * SUBSTITUTE + 16
     labels = []
     for number, note in enumerate(notes):

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from graphgrad.core.collector import collector_paused
+from graphgrad.draw.beside import beside
 from graphgrad.draw.dot import dot_source
 from graphgrad.draw.render import check_theme, inline_svg, render_bytes, render_file
 from graphgrad.draw.scene import Scene, build_scene
@@ -27,9 +28,17 @@ class Picture:
     """
 
     def __init__(
-        self, story: Story, *, theme: Theme = "light", backward: bool = True, title: str | None = None
+        self,
+        story: Story,
+        *,
+        theme: Theme = "light",
+        backward: bool = True,
+        title: str | None = None,
+        after: Story | None = None,
     ) -> None:
         self.story = story
+        self.after = after
+        """What stands to the right of the story, for a picture that compares two."""
         self._theme: Theme = check_theme(theme)
         self._backward = backward
         self._title = title
@@ -38,7 +47,15 @@ class Picture:
     def scene(self) -> Scene:
         """Every card, line and text with its coordinates, as plain data."""
         with collector_paused():  # a large picture is nothing but objects that stay
+            return self._laid_out()
+
+    def _laid_out(self) -> Scene:
+        if self.after is None:
             return build_scene(self.story, theme=self._theme, backward=self._backward, title=self._title)
+        left, right = (
+            build_scene(one, theme=self._theme, backward=False) for one in (self.story, self.after)
+        )
+        return beside(left, right, self._title or f"{self.story.title}, {self.after.title}")
 
     @cached_property
     def source(self) -> str:

@@ -95,6 +95,7 @@ class Placer:
             clean_lines(face.tooltip),
             self.bands[row],
             face.folded,
+            face.bar,
         )
 
     def _dock(self, number: int, docks: tuple[Dock, ...], side: Side) -> None:

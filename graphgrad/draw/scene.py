@@ -58,7 +58,7 @@ def build_scene(
     placer = Placer(prefix, sheet, layout, heights, axis, dock_half, _band_of_row(heights, len(sheet.rows)))
     cards, edges = placer.run()
     bands = make_bands(prefix, heights.frames, MARGIN, width - MARGIN, BAND_INSET, edges)
-    swatches, notes, y = legend(prefix, cards, edges, story.notes, heights.bottom + 24, width)
+    swatches, notes, y = legend(prefix, cards, edges, story.notes, story.scale, heights.bottom + 24, width)
     return Scene(
         prefix,
         title,

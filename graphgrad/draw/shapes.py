@@ -15,6 +15,8 @@ Side = Literal["left", "right"]
 
 PAD_X = 11.0
 PAD_Y = 7.0
+BAR_WIDTH, BAR_HEIGHT = 88.0, 6.0
+"""Bars are equally long on all cards, so that they can be compared."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Card:
     band: int | None = None
     """The innermost band it stands in."""
     folded: bool = False
+    bar: float | None = None
+    """How far its bar, which stands below the text, is filled, from 0 to 1; None: it has none."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -133,6 +137,8 @@ class Swatch:
     """Of the left end."""
     y: float
     label: Label
+    bar: bool = False
+    """A bar instead of a card or line."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ test can write one by hand.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphgrad.core.dim import Size
+from graphgrad.core.dim import Size, add
 
 LeafKind = Literal["input", "param", "state", "rng", "const"]
+Mark = Literal["", "same", "removed", "merged", "new"]
+"""What a pass did to a step: nothing, took it away, found that another one has its value, or made it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,32 @@ class Kept:
     """For example ``16 kB`` or ``200·batch B``; empty when nothing extra is stored (data, parameters)."""
     nbytes: Size = 0
     """The same as a number or a formula."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a report measured of a card, and how it is shown."""
+
+    seconds: float = 0.0
+    kept: Size = 0
+    """Bytes kept for the backward pass."""
+    flops: Size = 0
+    text: str = ""
+    """For example ``7.6 ms  51 %``."""
+    share: float | None = None
+    """Of the largest on any card, from 0 to 1: how long its bar is. None: it has no bar."""
+
+    @staticmethod
+    def total(measures: Iterable[Measure | None]) -> Measure | None:
+        """Of several cards together; None if none of them was measured."""
+        found = [one for one in measures if one is not None]
+        if not found:
+            return None
+        kept: Size = 0
+        flops: Size = 0
+        for one in found:
+            kept, flops = add(kept, one.kept), add(flops, one.flops)
+        return Measure(sum(one.seconds for one in found), kept, flops)
 
 
 @dataclass(frozen=True)
@@ -83,6 +112,12 @@ class Step:
     """Plain lines under the heading, for example ``("32×64 → 32×64", "5 ops each")``."""
     backward_details: tuple[str, ...] = ()
     """The same on the backward card."""
+    mark: Mark = ""
+    """Where graphs before and after a pass are compared."""
+    measure: Measure | None = None
+    """From a report that is drawn on the picture."""
+    backward_measure: Measure | None = None
+    """The same on the backward card."""
     derived: bool = False
     """Made by differentiation, but shown by itself instead of beside what it is the gradient of."""
     in_layer: bool = True
@@ -115,3 +150,5 @@ class Story:
     """Said under the picture, for example what was folded and how to open it."""
     mirrored: bool = True
     """Whether there is a backward half."""
+    scale: str = ""
+    """What a full bar is, if steps have measures; the legend says it."""

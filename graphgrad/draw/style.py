@@ -20,6 +20,7 @@ Role = Literal[
 CardKind = Literal[
     "op", "backward", "pass", "result",
     "data", "param", "state", "const", "rng", "again", "grad", "grad_again",
+    "same", "removed", "merged", "new",
 ]  # fmt: skip
 EdgeKind = Literal["forward", "backward", "param", "data", "grad", "kept", "uses", "tie", "seed"]
 
@@ -107,6 +108,10 @@ CARDS: dict[CardKind, CardStyle] = {
     "rng": CardStyle("data", "data_fill", "data", 1.5, True, "random generator"),
     "again": CardStyle("faint", "paper", "muted", 1.1, True, "used again"),
     "grad_again": CardStyle("backward", "paper", "backward", 1.1, True, "adds to a gradient"),
+    "same": CardStyle("faint", "band", "muted", 1.1, False, "stays"),
+    "removed": CardStyle("backward", "backward_fill", "backward", 1.5, True, "− removed"),
+    "merged": CardStyle("param", "param_fill", "param_text", 1.5, True, "= another has its value"),
+    "new": CardStyle("forward", "forward_fill", "forward", 2.6, False, "+ new"),
 }
 
 

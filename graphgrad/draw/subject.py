@@ -1,4 +1,4 @@
-"""What can be drawn - nodes, a graph, a compiled model, a layer - as a plan and the statements emitted for it."""
+"""What can be drawn - nodes, a graph, a layer, a compiled model, a report of one - as a plan and emitted statements."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from graphgrad.ops.leaf import input
 from graphgrad.plan.plan import Plan, plan_memory
 from graphgrad.plan.schedule import schedule
 from graphgrad.run.compiled import Compiled
+from graphgrad.run.footprint import Footprint
+from graphgrad.run.profile import Profile
 
 
 def subject(x: Any, wrt: Any, backward: bool) -> tuple[Plan, Source]:
@@ -29,7 +31,7 @@ def subject(x: Any, wrt: Any, backward: bool) -> tuple[Plan, Source]:
     ArgumentError
         If `x` is nothing that can be drawn, or a compiled model is to be drawn with other gradients than its own.
     """
-    if isinstance(x, Compiled):
+    if isinstance(x, Compiled) or is_report(x):
         if wrt is not None:
             raise ArgumentError(
                 "a compiled model is drawn with the gradients it was compiled with",
@@ -49,6 +51,11 @@ def subject(x: Any, wrt: Any, backward: bool) -> tuple[Plan, Source]:
     return _of_nodes(x, None, wrt if backward else None, name)
 
 
+def is_report(x: Any) -> bool:
+    """Whether it tells something of a compiled model, to be shown on its picture."""
+    return isinstance(x, Footprint | Profile)
+
+
 def _of_nodes(outputs: Any, inputs: Sequence[Node] | None, wrt: Any, name: str) -> tuple[Plan, Source]:
     defined, interface = define(outputs, inputs, wrt, None, "plain", name, False)
     return _written(differentiate(defined, interface, True), interface)
@@ -56,11 +63,19 @@ def _of_nodes(outputs: Any, inputs: Sequence[Node] | None, wrt: Any, name: str) 
 
 def _of_graph(graph: Graph, wrt: Any) -> tuple[Plan, Source]:
     """A graph as it is, with the gradients in it where they belong; or differentiated by `wrt`."""
-    leaves = tuple(dict.fromkeys((*graph.inputs, *graph.leaves)))
     if wrt is not None:
-        return _of_nodes(list(graph.outputs), leaves, wrt, "graph")
+        return _of_nodes(list(graph.outputs), _leaves(graph), wrt, "graph")
+    return as_written(graph)
+
+
+def as_written(graph: Graph) -> tuple[Plan, Source]:
+    """The plan and the statements of everything in a graph, gradients and all in one function."""
     structure = Structure("list", len(graph.outputs))
-    return _written(graph, Interface("graph", leaves, structure, level="plain"))
+    return _written(graph, Interface("graph", _leaves(graph), structure, level="plain"))
+
+
+def _leaves(graph: Graph) -> tuple[Node, ...]:
+    return tuple(dict.fromkeys((*graph.inputs, *graph.leaves)))
 
 
 def _written(graph: Graph, interface: Interface) -> tuple[Plan, Source]:

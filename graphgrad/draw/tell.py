@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from graphgrad.autodiff.reverse import is_float
 from graphgrad.core.dim import Size
 from graphgrad.core.node import Node
-from graphgrad.draw.cards import Card, Cards, Written
+from graphgrad.draw.cards import Card, Cards
 from graphgrad.draw.lines import node_steps
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step, Story
 from graphgrad.draw.words import bytes_of, count, elements, pretty, size_words, specs_words
@@ -37,7 +37,11 @@ def tell(
 
     Gradients of gradients have no op to stand beside and are told node by node, too.
     """
-    cards = Cards(plan, source, backward)
+    return tell_cards(Cards(plan, source, backward), title, lines=lines)
+
+
+def tell_cards(cards: Cards, title: str | None = None, *, lines: bool = False) -> Story:
+    """As `tell`, where the cards are known."""
     title = title or cards.interface.name
     if lines or not cards.is_mirrored:
         steps = node_steps(cards)
@@ -67,7 +71,7 @@ def _step(cards: Cards, card: Card) -> Step:
         shape=specs_words(node),
         elements=elements(node),
         has_backward=has_backward,
-        backward_lines=tuple(line for one in _ordered(cards, card) for line in one.lines),
+        backward_lines=tuple(line for one in card.backward for line in one.lines),
         passes=_passes(cards, card, inputs) if has_backward else (),
         rule=_rule(cards, card, inputs) if has_backward else "",
         keeps=keeps,
@@ -81,15 +85,6 @@ def _step(cards: Cards, card: Card) -> Step:
 def _key(cards: Cards, node: Node) -> str:
     """The key of the step or leaf where a node's value is found."""
     return cards.key(cards.owner[node].stands_for if node in cards.owner else node)
-
-
-def _ordered(cards: Cards, card: Card) -> list[Written]:
-    """Accumulation first: it makes the cotangent that the card starts from."""
-
-    def starts(one: Written) -> bool:
-        return any(o.role in ("accumulate", "seed") for o in cards.graph.origins.get(one.node, ())[:1])
-
-    return sorted(card.backward, key=lambda one: not starts(one))
 
 
 def _passes(cards: Cards, card: Card, inputs: Sequence[Node]) -> tuple[str, ...]:

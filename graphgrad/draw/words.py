@@ -53,6 +53,24 @@ def size_words(size: Size) -> str:
     return f"{size} B"
 
 
+def flops_words(flops: Size) -> str:
+    """Operations as a picture shows them: ``78 Mflop``, or ``50·batch flop``."""
+    if isinstance(flops, Dim):
+        return f"{_words(flops)} flop"
+    for unit, scale in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if flops >= scale:
+            return f"{flops / scale:.3g} {unit}flop"
+    return f"{flops} flop"
+
+
+def seconds_words(seconds: float) -> str:
+    """A time as a picture shows it: ``7.6 ms``."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
 def _words(size: Size) -> str:
     return str(size).replace("*", "·")
 

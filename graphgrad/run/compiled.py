@@ -18,7 +18,6 @@ from graphgrad.core.operators import bound
 from graphgrad.core.rewriting import Firing
 from graphgrad.emit.source import Source
 from graphgrad.plan.alias import base
-from graphgrad.plan.memory import Memory
 from graphgrad.plan.plan import Plan
 from graphgrad.plan.schedule import is_free
 from graphgrad.plan.sizes import never_negative
@@ -26,6 +25,7 @@ from graphgrad.run.arguments import Arguments, check_targets
 from graphgrad.run.bound import Bound
 from graphgrad.run.cotangents import complete, default
 from graphgrad.run.explain import Explanation, explain
+from graphgrad.run.footprint import Footprint
 from graphgrad.run.load import emitted_lines, file_name, load
 from graphgrad.run.nonfinite import blame, is_finite
 from graphgrad.run.verify import verify
@@ -235,10 +235,12 @@ class Compiled:
         """Write the module to a file, whole or not at all; large constants go to a ``.npz`` of the same name."""
         return _save.save(self.emitted, path)
 
-    def memory(self, /, **sizes: int) -> Memory:
-        """Bytes of one call on all threads that loops run on; without sizes, each a formula in the symbolic ones."""
-        memory = self.plan.memory_on(self._threads())
-        return memory.at(sizes) if sizes else memory
+    def memory(self, /, **sizes: int) -> Footprint:
+        """Bytes of one call on all threads that loops run on; without sizes, each a formula in the symbolic ones.
+
+        ``memory().draw()`` draws them.
+        """
+        return Footprint(self.plan, self.emitted, self._threads(), sizes)
 
     def _threads(self) -> int:
         """How many threads loops run on."""
@@ -261,7 +263,7 @@ class Compiled:
         return verify(self.plan, self._namespace, self.arguments, arrays)
 
     def profile(self, /, **arrays: Any) -> Profile:
-        """Time every statement; see `graphgrad.run.profile.profile`."""
+        """Time every statement; see `graphgrad.run.profile.profile`. Its ``draw()`` shows the times on the picture."""
         timed: Profile = _profile.profile(self.emitted, self.plan, self.arguments.bind((), arrays))
         return timed
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
+from graphgrad.core.dim import Dim
+from graphgrad.core.node import Node
+from graphgrad.core.operators import bound
 from graphgrad.emit.source import Source
 from graphgrad.plan.plan import Plan
 from graphgrad.run.load import load
@@ -31,11 +36,22 @@ class Profile:
     """The statements of a call, in the order in which they ran."""
 
     statements: tuple[Timed, ...]
+    plan: Plan = field(repr=False, compare=False)
+    emitted: Source = field(repr=False, compare=False)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """What the symbolic sizes were."""
 
     @property
     def seconds(self) -> float:
         """All of them together."""
         return sum(item.seconds for item in self.statements)
+
+    def draw(self, **options: Any) -> Any:
+        """The model's picture with the time of each card, and how many operations a second it makes of it.
+
+        Options are those of `graphgrad.draw`.
+        """
+        return bound("draw")(self, **options)
 
     def __str__(self) -> str:
         whole = self.seconds or 1.0
@@ -73,8 +89,21 @@ def profile(source: Source, plan: Plan, values: Sequence[Any]) -> Profile:
                 median(one[at][2] for one in rounds),
             )
             for at, (function, statement, _) in enumerate(rounds[0])
-        )
+        ),
+        plan,
+        source,
+        _sizes(interface.arguments, values),
     )
+
+
+def _sizes(arguments: Sequence[Node], values: Sequence[Any]) -> dict[str, int]:
+    """What the named sizes are in these arguments."""
+    found: dict[str, int] = {}
+    for leaf, value in zip(arguments, values, strict=True):
+        for size, number in zip(leaf.shape, np.shape(value), strict=False):
+            if isinstance(size, Dim) and size.name is not None:
+                found[size.name] = number
+    return found
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

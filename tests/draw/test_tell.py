@@ -163,7 +163,7 @@ def test_themes(theme, tmp_path):
         ({"detail": "everything"}, gg.InvalidValueError),
         ({"expand": ("hidden",)}, gg.InvalidValueError),
         ({"fold": "hidden"}, gg.InvalidValueError),
-        ({"stage": "define"}, gg.UnsupportedError),
+        ({"stage": "polish"}, gg.InvalidValueError),
         ({"theme": "pink"}, gg.InvalidValueError),
         ({"wrt": "w"}, gg.GraphgradError),
     ],

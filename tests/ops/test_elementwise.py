@@ -272,3 +272,19 @@ def test_integers_and_booleans_stop_gradients():
         ]
         with pytest.raises(gg.DTypeError):
             gg.grad(stopped, x)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_scalar_is_written_as_what_it_is_whatever_its_dtype_can_hold(dtype):
+    info = np.finfo(dtype)
+    x = gg.input("x", (2,), dtype)
+    for value in (
+        info.max,
+        -info.max,
+        info.tiny,
+        np.array(2049, dtype),
+        np.array(-0.0, dtype),
+        np.array(1 / 3, dtype),
+    ):
+        model = gg.compile(gg.maximum(x, gg.const(value, dtype)), level="plain")
+        np.testing.assert_array_equal(model(np.full(2, -np.inf, dtype)), np.full(2, value, dtype))
