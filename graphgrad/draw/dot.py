@@ -13,7 +13,18 @@ from typing import Any
 from graphgrad.core.lazy import lazy_import
 from graphgrad.draw.faces import FOLD
 from graphgrad.draw.shapes import (
-    BAR_HEIGHT, BAR_WIDTH, PAD_X, PAD_Y, Card, Edge, Label, Line, Point, Run, Scene, Swatch,
+    BAR_HEIGHT,
+    BAR_WIDTH,
+    PAD_X,
+    PAD_Y,
+    Card,
+    Edge,
+    Label,
+    Line,
+    Point,
+    Run,
+    Scene,
+    Swatch,
 )  # fmt: skip
 from graphgrad.draw.style import (
     CARDS,

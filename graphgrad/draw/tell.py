@@ -88,39 +88,25 @@ def _key(cards: Cards, node: Node) -> str:
 
 
 def _passes(cards: Cards, card: Card, inputs: Sequence[Node]) -> tuple[str, ...]:
-    """Gradients by what a card reads that need no code on it: the cotangent of its result itself, or what another card
-    computes."""
+    """Gradients that reach an input as the very cotangent of the result."""
     own = cards.cotangents.get(card.stands_for)
     lines: dict[str, None] = {}
     for part in inputs:
-        found = cards.cotangents.get(part)
-        if (
-            found is None
-            or part not in cards.owner
-            or (found is not own and not _stands_elsewhere(cards, card, found))
-        ):
-            continue
-        left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(found)
-        if left != right:
-            lines[f"{left} = {right}"] = None
+        if own is not None and cards.cotangents.get(part) is own and part in cards.owner:
+            left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(own)
+            if left != right:
+                lines[f"{left} = {right}"] = None
     return tuple(lines)
-
-
-def _stands_elsewhere(cards: Cards, card: Card, cotangent: Node) -> bool:
-    """Whether another card computes all of a gradient, and not a sum to which this one adds."""
-    roles = [origin.role for origin in cards.graph.origins.get(cotangent, ())]
-    return "accumulate" not in roles and cards.right.get(cotangent, card) is not card
 
 
 def _without_code(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
     """What is said where nothing is computed for a step of the chain rule."""
-    own = cards.cotangents.get(card.stands_for)
-    found = [cards.cotangents[part] for part in inputs if part in cards.cotangents]
-    if own in found or not found:
+    found = dict.fromkeys(cards.cotangents[part] for part in inputs if part in cards.cotangents)
+    if not found or cards.cotangents.get(card.stands_for) in found:
         return "gradient flows through"
-    if any(_stands_elsewhere(cards, card, node) for node in found):
-        return "computed on another card"
-    return f"goes into {', '.join(dict.fromkeys(map(cards.name, found)))}"
+    sums = [node for node in found if any(o.role == "accumulate" for o in cards.graph.origins.get(node, ()))]
+    names = ", ".join(map(cards.name, sums or found))
+    return f"goes into {names}" if sums else f"computed on another card, as {names}"
 
 
 def _rule(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
