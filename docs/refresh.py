@@ -27,15 +27,15 @@ BLOCK = re.compile(r"(?<=<!-- made by docs/refresh.py -->\n```python\n).*?(?=```
 
 
 def emitted():
-    """What README.md shows of lesson 8: at level plain the module without its check of itself, at level default its
-    workspace and the function that calling runs."""
+    """What README.md shows of lesson 8: at level plain the module without its check of itself, at level default the
+    arrays of a tile and the function that calling runs."""
     loss, parameters = lesson8()
     plain, default = (
         gg.compile(loss, wrt=parameters, name="lesson8", level=level).source for level in ("plain", "default")
     )
-    workspace = default[default.index("class Workspace:") : default.index("class _Pool(")]
+    tile = default[default.index("class _Tile:") : default.index("def _sum_rows(")]
     fused = default[default.index("def forward_and_backward(") : default.index("def forward(")]
-    return [plain[: plain.index("\n\n\ndef selfcheck(")] + "\n", workspace + fused.rstrip() + "\n"]
+    return [plain[: plain.index("\n\n\ndef selfcheck(")] + "\n", tile + fused.rstrip() + "\n"]
 
 
 def rewrites():

@@ -64,7 +64,7 @@ class Ledger:
             rows += ["", "guarded, 0 where not chosen:", *(f"  * {one}" for one in self.guarded)]
         if self.declined:
             rows += ["", "did not fire:", *(f"  * {one}" for one in self.declined)]
-        peak = bytes_text(self.compiled.memory().peak)
+        peak = bytes_text(self.compiled.plan.memory.peak)  # of one thread, on every machine
         rows += [
             "",
             f"as emitted, with planned memory: peak {peak}",

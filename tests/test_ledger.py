@@ -73,8 +73,10 @@ def test_a_line_tells_its_rules_and_where_it_computes_into(x):
     told = model.explain(at)
     assert told.into.startswith("work.") and told.bytes == 0 and "log_sum_exp (widening)" in told.rules[0]
     assert "test_ledger.py" in str(told)
-    anew = model.explain(next(at for at, line in enumerate(lines[start:], start + 1) if "d_x = " in line))
-    assert anew.into == "" and str(anew.bytes) == "12*n"
+    filled = model.explain(
+        next(at for at, line in enumerate(lines[start:], start + 1) if "d_x_tile = " in line)
+    )
+    assert filled.into == "d_x" and filled.bytes == 0 and filled.function == "forward_and_backward"
 
 
 def test_it_says_what_differentiation_guarded():

@@ -7,6 +7,7 @@ torch's), so all run at the same speed. docs/tutorials/lesson8.md tells the stor
     python examples/lesson8/versions.py [ROWS]      (times and memory of all six, at both levels)
 """
 
+import functools
 import sys
 import time
 
@@ -205,7 +206,7 @@ def main(rows, rounds=10, rest=0.25):
         for loss, grads in [build()]
         for level in ("plain", "default")
     ]
-    calls = [lambda model=model, arrays=arrays_of(model, rows): model(**arrays) for model in models]
+    calls = [functools.partial(model, **arrays_of(model, rows)) for model in models]
     measured = [
         f"{1e3 * seconds:8.1f} ms {model.memory(batch=rows).peak / 1e6:7.1f} MB"
         for model, seconds in zip(models, quickest(calls, rounds, rest), strict=True)

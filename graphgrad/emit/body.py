@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graphgrad.core.dim import Dim, symbols
@@ -12,7 +12,7 @@ from graphgrad.core.spec import Shape
 from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import LoopNames, identifier
 from graphgrad.emit.numpy import Writer
-from graphgrad.emit.source import Line
+from graphgrad.emit.source import Comment, Line
 from graphgrad.emit.spelling import clean, dtype_text, return_tuple
 from graphgrad.emit.workspace import borrow_line, class_names, give_back_line
 from graphgrad.plan.alias import base
@@ -74,24 +74,25 @@ def body(
     lines = size_lines(writer, needed, [(writer.names[node], node.shape) for node in available])
     if uses_workspace(planned):
         lines.append(borrow_line(writer.plan, writer.names))
-    paragraphs = Paragraphs(writer, routine, lines)
+    titles = _titles(writer, routine)
+    paragraphs = Paragraphs(titles, lines)
     for node in planned.statements:
         made_by = planned.by_loop.get(node)
         if made_by is None:
             paragraphs.add(node, writer.statement(node, planned))
         elif node is made_by.outputs[0]:
             paragraphs.end()
-            lines += loop_lines(writer, planned, made_by)
+            lines += loop_lines(writer, planned, made_by, titles)
     return lines
 
 
 class Paragraphs:
     """Statements in paragraphs by layer, and by phase where a function has several."""
 
-    def __init__(self, writer: Writer, routine: Routine, lines: list[Line], indent: str = "") -> None:
+    def __init__(self, titles: Mapping[Node, tuple[str, ...]], lines: list[Line], indent: str = "") -> None:
         self.lines = lines
         self._indent = indent
-        self._titles = _titles(writer, routine)
+        self._titles = titles
         self._heading: tuple[str, ...] | None = None
 
     def add(self, node: Node, lines: Iterable[Line]) -> None:
@@ -127,7 +128,9 @@ def sizes_of_loop(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) ->
     return tuple(name for name in dict.fromkeys(spelled) if name != loop.loop.tile)
 
 
-def loop_lines(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) -> list[Line]:
+def loop_lines(
+    writer: Writer, planned: PlannedRoutine, loop: PlannedLoop, titles: Mapping[Node, tuple[str, ...]]
+) -> list[Line]:
     """A loop: the arrays that it fills, the function that computes a tile, and the call."""
     body, placed = loop.loop, planned.placement.buffers if planned.placement is not None else {}
     lines: list[Line] = []
@@ -146,9 +149,9 @@ def loop_lines(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) -> li
         (names[leaf], writer.slice_of(writer.value(whole).text, whole, cut))
         for leaf, (whole, cut) in body.slices.items()
     ]
-    paragraphs = Paragraphs(writer, loop.routine, inner, indent)
+    paragraphs = Paragraphs(titles, inner, indent)
     for node in loop.statements:
-        paragraphs.add(node, writer.statement(node, loop))
+        paragraphs.add(writer.whole(node), writer.statement(node, loop))
     parts = [names[node] for node in body.partial]
     rows = names.size(str(body.tile))
     if any(re.search(rf"\b{rows}\b", line.code) for line in inner):
@@ -169,7 +172,7 @@ def loop_lines(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) -> li
         *inner,
         Line(indent + back),
         Line(""),
-        Line(f"{called} = {call}" if called else call),
+        Line(f"{called} = {call}" if called else call, Comment(_how_often(writer, loop))),
     ]
 
 
@@ -178,6 +181,13 @@ def _tile_doc(writer: Writer, loop: PlannedLoop, found: LoopNames) -> str:
     of = f" of {clean(str(loop.loop.rows))}" if not isinstance(loop.loop.rows, int) else ""
     shares = ", and their parts of the sums" if loop.loop.partial else ""
     return f"Rows {found.first} to {found.last}{of}{shares}."
+
+
+def _how_often(writer: Writer, loop: PlannedLoop) -> str:
+    """How a loop runs, in words."""
+    interface, most = writer.plan.schedule.interface, writer.space_of(loop).most
+    where = "on every core" if interface.threads is None else f"on {interface.threads} threads"
+    return f"{most:,} rows at a time" + ("" if interface.threads == 1 else f", {where}")
 
 
 def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str) -> str:
@@ -222,11 +232,10 @@ def size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[s
 def _titles(writer: Writer, routine: Routine) -> dict[Node, tuple[str, ...]]:
     """The heading of each step: its layer, and its phase where a function has several."""
     phases = {} if routine.kind == "reference" else writer.plan.schedule.phases
-    phase_of = {node: phases.get(writer.whole(node)) for node in routine.steps}
-    several = routine.kind == "step" or len(set(phase_of.values())) > 1
+    several = routine.kind == "step" or len({phases.get(node) for node in routine.steps}) > 1
     layers = layer_names(writer.graph, routine.steps, writer.reader_of)
     titles: dict[Node, tuple[str, ...]] = {}
     for node in routine.steps:
-        phase, layer = phase_of[node] or "forward", clean(layers[node])
+        phase, layer = phases.get(node, "forward"), clean(layers[node])
         titles[node] = (*((phase,) if several else ()), *((layer,) if layer and phase != "update" else ()))
     return titles

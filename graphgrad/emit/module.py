@@ -97,7 +97,9 @@ def _add_function(text: list[str], function: Function, statements: list[Statemen
     for line, written in zip(body, lay_out(body), strict=True):
         rows = written.count("\n") + 1
         if line.nodes:
-            statements.append(Statement(name, line.code.strip(), range(number + 1, number + rows + 1), line.nodes))
+            statements.append(
+                Statement(name, line.code.strip(), range(number + 1, number + rows + 1), line.nodes)
+            )
         text.append(written)
         number += rows
 

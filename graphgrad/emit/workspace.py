@@ -95,13 +95,15 @@ def workspace_text(plan: Plan, names: Namer, buffers: BufferNames) -> list[str]:
         of_rows = inner[0] if inner else _any_names(plan, names, space)
         if space.buffers:
             sizes = [of_rows.size(name) for name in (str(space.tile), *space.sizes)]
-            held = [pair for one, loop in zip(inner, loops, strict=True) for pair in _held(loop.placement, one)]
-            doc = f"What a thread computes a tile of {names_of(space, names)} into, of so many rows. It keeps it."
+            held = [
+                pair for one, loop in zip(inner, loops, strict=True) for pair in _held(loop.placement, one)
+            ]
+            doc = f"Where so many rows of {names_of(space, names)} are computed. The calling thread keeps it."
             lines = _arrays(space.buffers, buffers.tiles[space], of_rows, "empty", _by_buffer(held))
             text += _class(class_names(plan, space)[0], doc, [*sizes, "empty=np.empty"], lines)
         if space.parts:
             sizes = [of_rows.size(name) for name in space.part_sizes]
-            doc = "Where a tile computes its part of what is added up from tile to tile."
+            doc = "Where a tile's part is computed of what is added up from tile to tile."
             lines = _arrays(space.parts, buffers.parts[space], of_rows, "empty", {})
             text += _class(class_names(plan, space)[1], doc, [*sizes, "empty=np.empty"], lines)
     return text
@@ -115,7 +117,7 @@ def class_names(plan: Plan, space: TileSpace) -> tuple[str, str]:
 
 def names_of(space: TileSpace, names: Namer) -> str:
     """What the dimension is called."""
-    return spell(space.rows, names.size) if not isinstance(space.rows, int) else f"{space.rows} rows"
+    return spell(space.rows, names.size) if not isinstance(space.rows, int) else f"{space.rows:,}"
 
 
 def _any_names(plan: Plan, names: Namer, space: TileSpace) -> Namer:

@@ -35,9 +35,7 @@ def is_contiguous(node: Node) -> bool:
     return True
 
 
-def copies(
-    results: Sequence[Node], kept: Iterable[Node] = (), own: Container[Node] = ()
-) -> tuple[bool, ...]:
+def copies(results: Sequence[Node], kept: Iterable[Node] = (), own: Container[Node] = ()) -> tuple[bool, ...]:
     """For each result, whether to copy it: an argument, a constant, a view, a repetition, or something that is kept.
 
     Those in `own` are arrays of their own, views or not.

@@ -87,7 +87,10 @@ class _Analysis:
         for node in steps:
             need = self.needs[node] = self._need(node)
             time = max(
-                (self._ready(part, read, need.kind) for part, read in zip(node.inputs, need.reads, strict=True)),
+                (
+                    self._ready(part, read, need.kind)
+                    for part, read in zip(node.inputs, need.reads, strict=True)
+                ),
                 default=0,
             )
             self.times[node] = time
@@ -221,7 +224,6 @@ class _Analysis:
             else:
                 self.stored[one] = None
                 self.whole_at[one] = self.times[one] + 1
-
 
     def _looks_at_whole(self, node: Node) -> bool:
         """Whether a value is a view of what is there as a whole."""

@@ -70,5 +70,7 @@ def _refusal(plan: Plan, limit: int, threads: int) -> InvalidValueError:
     return InvalidValueError(
         f"memory_limit={limit} is too little: {what}",
         saw=list(dict.fromkeys((*reasons, *named)))[:6],
-        hint=f"memory_limit={bytes_at_any_size(plan, threads)}" if not growing else "smaller batches, or no limit",
+        hint=f"memory_limit={bytes_at_any_size(plan, threads)}"
+        if not growing
+        else "smaller batches, or no limit",
     )

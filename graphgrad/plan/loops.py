@@ -95,7 +95,12 @@ def _dimensions(graph: Graph, routine: Routine) -> Iterator[Size]:
     known: dict[Size, int] = {}
     for node in routine.steps:
         for spec in node.specs if not node.op.view else ():
-            if spec.shape and isinstance(spec.shape[0], int) and isinstance(spec.nbytes, int) and spec.shape[0] > 1:
+            if (
+                spec.shape
+                and isinstance(spec.shape[0], int)
+                and isinstance(spec.nbytes, int)
+                and spec.shape[0] > 1
+            ):
                 known[spec.shape[0]] = known.get(spec.shape[0], 0) + spec.nbytes
     yield from sorted((size for size in known if known[size] >= _LARGE), key=lambda size: -known[size])
 
@@ -115,9 +120,7 @@ def _runs(items: Sequence[Item]) -> Iterator[tuple[Node, ...] | Loop]:
         yield tuple(run)
 
 
-def _needed_after(
-    run: Sequence[Node], items: Sequence[Item], results: Sequence[Node]
-) -> tuple[Node, ...]:
+def _needed_after(run: Sequence[Node], items: Sequence[Item], results: Sequence[Node]) -> tuple[Node, ...]:
     """What of a run of steps is read outside it."""
     own = dict.fromkeys(run)
     outside = [
@@ -169,7 +172,11 @@ def _with_views(graph: Graph, items: Sequence[Item], results: Sequence[Node]) ->
                 readers[part] = [reader if other == at else other for other in readers[part]]
                 within[reader].setdefault(part, []).append(node)
     return [
-        replace(item, steps=(*moved[at], *item.steps), whole_of={**item.whole_of, **{one: one for one in moved[at]}})
+        replace(
+            item,
+            steps=(*moved[at], *item.steps),
+            whole_of={**item.whole_of, **{one: one for one in moved[at]}},
+        )
         if isinstance(item, Loop) and at in moved
         else item
         for at, item in enumerate(items)

@@ -43,7 +43,8 @@ class TileSpace:
             size = buffer.spec.nbytes
             in_rows = str(self.tile) in symbols(size)
             total = add(
-                total, multiply(floor_divide(size, self.tile), highest) if in_rows else multiply(size, threads)
+                total,
+                multiply(floor_divide(size, self.tile), highest) if in_rows else multiply(size, threads),
             )
         return total
 

@@ -190,9 +190,7 @@ def _needed(
     return tuple(node for node in steps if node in needed)
 
 
-def _computed_here(
-    part: Node, read: Cut, found: Dependence, stored: Mapping[Node, None], time: int
-) -> bool:
+def _computed_here(part: Node, read: Cut, found: Dependence, stored: Mapping[Node, None], time: int) -> bool:
     """Whether the loop at a time computes an operand, instead of reading slices of it."""
     need = found.needs.get(part)
     if need is None or need.kind != "mapped" or need.cut != read:
@@ -267,7 +265,10 @@ class _Body:
             made = node.op(*inputs, **attrs)
         except GraphgradError:
             raise _NoTile(node) from None
-        if made.specs != (replace(node.spec, shape=shape),) or self._whole_of.setdefault(made, node) is not node:
+        if (
+            made.specs != (replace(node.spec, shape=shape),)
+            or self._whole_of.setdefault(made, node) is not node
+        ):
             raise _NoTile(node)
         return made
 

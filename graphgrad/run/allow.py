@@ -85,8 +85,12 @@ def check(tree: ast.Module) -> None:
     """
     items = [item for item in tree.body if not _is_fixed(item) and not _is_workspace(item)]
     nodes = [node for item in items for node in _walk(item)]
-    fixed = {item.name for item in tree.body if isinstance(item, ast.FunctionDef) and _is_fixed(item)}  # as above
-    classes = {item.name for item in tree.body if isinstance(item, ast.ClassDef)}  # only asked, never iterated
+    fixed = {
+        item.name for item in tree.body if isinstance(item, ast.FunctionDef) and _is_fixed(item)
+    }  # as above
+    classes = {
+        item.name for item in tree.body if isinstance(item, ast.ClassDef)
+    }  # only asked, never iterated
     known = _bound_names(nodes) | _CALLABLE | fixed | classes | {"np", "_arrays"}
     for item in items:
         if not isinstance(item, ast.FunctionDef | ast.Assign) and not _is_text(item):
@@ -127,7 +131,11 @@ def _is_fixed(item: ast.stmt) -> bool:
         if item.name in HELPERS:
             return _same(item, HELPERS[item.name])
         return item.name in _carried() and ast.dump(item) == _carried()[item.name]
-    if isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name) and item.targets[0].id in _carried():
+    if (
+        isinstance(item, ast.Assign)
+        and isinstance(item.targets[0], ast.Name)
+        and item.targets[0].id in _carried()
+    ):
         return ast.dump(item) == _carried()[item.targets[0].id]
     return is_array_file(item)
 
@@ -219,7 +227,9 @@ def _bound_names(nodes: list[ast.AST]) -> set[str]:
         elif kind is ast.FunctionDef:
             bound.add(node.name)  # type: ignore[attr-defined]
     wrong = sorted(
-        name for name in bound if "__" in name or name in _CALLABLE or name in ("np", "Path", "_arrays")
+        name
+        for name in bound
+        if "__" in name or name in _CALLABLE or name in ("np", "Path", "_arrays") or name in _carried()
     )
     if wrong:
         raise VerificationError(f"emitted source binds the name {wrong[0]}, which it never should")

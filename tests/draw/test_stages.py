@@ -1,16 +1,22 @@
 """Pictures of passes: what went, what came, and what stays; two scenes as one keep what scenes promise."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import graphgrad as gg
-from examples.lesson8_versions import version_1
 from graphgrad.draw.compare import followed
 from graphgrad.draw.picture import Picture
 from graphgrad.draw.stages import changes
 from graphgrad.interpret import interpret_all
 from tests.draw.checks import check_scene
 from tests.models import MODELS
+
+version_1 = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "lesson8" / "versions.py"))[
+    "version_1"
+]
 
 
 def first_version():

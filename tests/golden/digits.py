@@ -1,6 +1,6 @@
 """digits: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 2e1e28292550. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 7fe0a856787a. Needs NumPy only.
 
     loss_2, grads = forward_and_backward(x, label, w1, b1, w2, b2)
 
@@ -9,53 +9,44 @@ Emitted by graphgrad from models.py, level "default", graph 2e1e28292550. Needs 
                                            w2  float32 (50, 10)  parameter
                                            b2  float32 (10,)     parameter
 
-Memory beyond the arguments: 542 * batch + 15056 B in a thread's first call, 15 kB of it results, and the rest
-is kept for its next.
+Memory beyond the arguments: 542 * min(batch, 1024) + 29860 B in a thread's first call, 15 kB of it results,
+and the rest is kept for its next. A further thread takes 585 kB at most.
 """
 
+import atexit
+import math
+import os
+import sys
 import threading
+import weakref
+from collections import deque
+from queue import SimpleQueue
 
 import numpy as np
 
 # fmt: off
 
 
-class Workspace:
-    """What a call computes into, for one batch. A thread keeps it for its next call."""
+class _Tile:
+    """Where so many rows of batch are computed. The calling thread keeps it."""
 
-    def __init__(self, batch):
-        self.x_w1 = np.empty((batch, 50), np.float32)       # x_w1, then x_w1_b1
-        self.hidden = np.empty((batch, 50), np.float32)     # hidden, then d_hidden, d_x_w1_b1
-        # hidden_w2, then logits, shifted, log_p, d_log_p, ...
-        self.hidden_w2 = np.empty((batch, 10), np.float32)
-        self.highest = np.empty((batch, 1), np.float32)     # highest, then sum_exps
-        self.exps = np.empty((batch, 10), np.float32)       # exps, then d_shifted_product
-        self.log_sum = np.empty((batch, 1), np.float32)     # log_sum, then d_log_sum, d_sum_exps
-        self.picked = np.empty((batch,), np.float32)        # picked
-        self.above = np.empty((batch, 50), np.bool_)        # above
-
-
-class _Pool(threading.local):
-    """Each thread's own workspaces, by size, but for those that a call is using."""
-
-    def __init__(self):
-        self.free = {}
+    def __init__(self, rows, empty=np.empty):
+        self.x_w1 = empty((rows, 50), np.float32)       # x_w1, then x_w1_b1
+        self.hidden = empty((rows, 50), np.float32)     # hidden, then d_hidden, d_x_w1_b1
+        self.hidden_w2 = empty((rows, 10), np.float32)  # hidden_w2, then logits, shifted, log_p
+        self.highest = empty((rows, 1), np.float32)     # highest, then sum_exps, d_sum_exps
+        self.exps = empty((rows, 10), np.float32)       # exps, then d_shifted_product, d_logits
+        self.log_sum = empty((rows, 1), np.float32)     # log_sum
+        self.picked = empty((rows,), np.float32)        # picked
+        self.above = empty((rows, 50), np.bool_)        # above
 
 
-_pool = _Pool()
+class _Parts:
+    """Where a tile's part is computed of what is added up from tile to tile."""
 
-
-def _borrow(*sizes):
-    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
-    return _pool.free.pop(sizes, None) or Workspace(*sizes)
-
-
-def _give_back(work, *sizes):
-    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
-    free = _pool.free
-    free[sizes] = work
-    for unused in list(free)[:-4]:
-        free.pop(unused, None)
+    def __init__(self, empty=np.empty):
+        self.d_w2 = empty((50, 10), np.float32)
+        self.d_w1 = empty((64, 50), np.float32)
 
 
 def _pick(rows, index, out):
@@ -68,14 +59,14 @@ def _pick(rows, index, out):
     return out
 
 
-def _put(rows, index, values):
-    """rows[i, index[i]] = values[i], or the one value; a few rows at a time take little memory."""
+def _add(rows, index, values):
+    """rows[i, index[i]] += values[i], or the one value; a few rows at a time take little memory."""
     count = max(1, min(len(index), 4096 // max(1, index[:1].size)))
     at = np.arange(count) if index.ndim == 1 else np.arange(count)[:, None]
     for first in range(0, len(index), count):
         some = index[first:first + count]
         chosen = values[first:first + count] if np.ndim(values) else values
-        rows[first:first + count][at[:len(some)], some] = chosen
+        rows[first:first + count][at[:len(some)], some] += chosen
 
 
 def _sum_rows(values, out=None):
@@ -109,114 +100,149 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
     """Return loss, and the gradients by name."""
     d_loss = np.float32(cotangent)                                # seed:      d loss / d loss
     batch = x.shape[0]
-    work = _borrow(batch)
-
-    # forward: hidden
-    x_w1 = np.dot(x, w1, out=work.x_w1)                           # x @ w1                        models.py:32
-    x_w1_b1 = np.add(x_w1, b1, out=x_w1)                          # x @ w1 + b1                   models.py:32
-    hidden = np.maximum(x_w1_b1, 0, out=work.hidden)              # gg.nn.relu(x @ w1 + b1)       models.py:32
-
-    # forward: output
-    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)            # hidden @ w2                   models.py:34
-    logits = np.add(hidden_w2, b2, out=hidden_w2)                 # hidden @ w2 + b2              models.py:34
-
-    # forward: loss
-    # gg.nn.cross_entropy(logit...  models.py:35
-    highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
-    shifted = np.subtract(logits, highest, out=logits)
-    exps = np.exp(shifted, out=work.exps)
-    sum_exps = np.sum(exps, axis=1, keepdims=True, out=work.highest)
-    log_sum = np.log(sum_exps, out=work.log_sum)
-    log_p = np.subtract(shifted, log_sum, out=shifted)
-    picked = _pick(log_p, label, out=work.picked)
-    average = np.mean(picked)
-    loss = -average
 
     # backward: loss
     d_losses = d_loss / batch                                     # mean:      each element's share, G / n
     d_picked_negated = -d_losses                                  # negative:  -G
     d_picked = np.broadcast_to(d_picked_negated, (batch,))        # spread:    written out as picked
-    d_log_p = work.hidden_w2                                      # gather:    added up where it was taken
-    d_log_p.fill(0)
-    _put(d_log_p, label, d_picked)
-    d_log_sum = np.negative(d_picked[:, None], out=work.log_sum)  # subtract:  log_sum was broadcast
-    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)    # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)   # exp:       G y
-    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)    # sum:       shifted is used more than once
 
-    # backward: output
-    d_b2 = _sum_rows(d_logits)                                    # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_logits                                    # matmul:    dB = A.T G
-    d_hidden = np.dot(d_logits, w2.T, out=work.hidden)            # matmul:    dA = G B.T
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        x_tile = x[first:last]
+        label_tile = label[first:last]
+        d_picked_tile = d_picked[first:last]
 
-    # backward: hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)                # maximum:   G where x won
-    d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                   # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                        # matmul:    dB = A.T G
-    _give_back(work, batch)
+        # forward: hidden
+        x_w1 = np.dot(x_tile, w1, out=work.x_w1)                  # x @ w1                        models.py:32
+        x_w1_b1 = np.add(x_w1, b1, out=x_w1)                      # x @ w1 + b1                   models.py:32
+        hidden = np.maximum(x_w1_b1, 0, out=work.hidden)          # gg.nn.relu(x @ w1 + b1)       models.py:32
+
+        # forward: output
+        hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)        # hidden @ w2                   models.py:34
+        logits = np.add(hidden_w2, b2, out=hidden_w2)             # hidden @ w2 + b2              models.py:34
+
+        # forward: loss
+        # gg.nn.cross_entropy(logit...  models.py:35
+        highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
+        shifted = np.subtract(logits, highest, out=logits)
+        exps = np.exp(shifted, out=work.exps)
+        sum_exps = np.sum(exps, axis=1, keepdims=True, out=work.highest)
+        log_sum = np.log(sum_exps, out=work.log_sum)
+        log_p = np.subtract(shifted, log_sum, out=shifted)
+        picked = _pick(log_p, label_tile, out=work.picked)
+        total = np.sum(picked)
+
+        # backward: loss
+        d_sum_exps = np.divide(d_losses, sum_exps, out=sum_exps)  # log:       G / x
+        d_shifted_product = np.multiply(d_sum_exps, exps, out=exps)  # exp:       G y
+        d_logits = d_shifted_product                              # sum:       shifted is used more than once
+        _add(d_logits, label_tile, d_picked_tile)
+
+        # backward: output
+        d_b2 = _sum_rows(d_logits)                                # add:       b2 was broadcast over batch
+        d_w2 = np.dot(hidden.T, d_logits, out=part.d_w2)          # matmul:    dB = A.T G
+        d_hidden = np.dot(d_logits, w2.T, out=work.hidden)        # matmul:    dA = G B.T
+
+        # backward: hidden
+        above = np.greater(x_w1_b1, 0, out=work.above)            # maximum:   G where x won
+        d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
+        d_b1 = _sum_rows(d_x_w1_b1)                               # add:       b1 was broadcast over batch
+        d_w1 = np.dot(x_tile.T, d_x_w1_b1, out=part.d_w1)         # matmul:    dB = A.T G
+        return total, d_b2, d_w2, d_b1, d_w1
+
+    # 1,024 rows at a time, on every core
+    total, d_b2, d_w2, d_b1, d_w1 = _by_tiles(tile, batch, 1024, (_Tile, _Parts))
+
+    # forward: loss
+    ratio = total / batch                                         # gg.nn.cross_entropy(logit...  models.py:35
+    loss = -ratio
     return loss, {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
 
 def forward(x, label, w1, b1, w2, b2):
     """Return loss, and the residuals that backward needs (arguments among them are not copied)."""
     batch = x.shape[0]
-    work = _borrow(batch)
+    x_w1_b1 = np.empty((batch, 50), np.float32)
+    hidden = np.empty((batch, 50), np.float32)
+    exps = np.empty((batch, 10), np.float32)
+    sum_exps = np.empty((batch, 1), np.float32)
 
-    # hidden
-    x_w1 = np.dot(x, w1, out=work.x_w1)                 # x @ w1                              models.py:32
-    x_w1_b1 = x_w1 + b1                                 # x @ w1 + b1                         models.py:32
-    hidden = np.maximum(x_w1_b1, 0)                     # gg.nn.relu(x @ w1 + b1)             models.py:32
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        x_tile = x[first:last]
+        label_tile = label[first:last]
 
-    # output
-    hidden_w2 = np.dot(hidden, w2, out=work.hidden_w2)  # hidden @ w2                         models.py:34
-    logits = np.add(hidden_w2, b2, out=hidden_w2)       # hidden @ w2 + b2                    models.py:34
+        # hidden
+        x_w1 = np.dot(x_tile, w1, out=work.x_w1)                  # x @ w1                        models.py:32
+        x_w1_b1_tile = np.add(x_w1, b1, out=x_w1_b1[first:last])  # x @ w1 + b1                   models.py:32
+        # gg.nn.relu(x @ w1 + b1)       models.py:32
+        hidden_tile = np.maximum(x_w1_b1_tile, 0, out=hidden[first:last])
+
+        # output
+        hidden_w2 = np.dot(hidden_tile, w2, out=work.hidden_w2)   # hidden @ w2                   models.py:34
+        logits = np.add(hidden_w2, b2, out=hidden_w2)             # hidden @ w2 + b2              models.py:34
+
+        # loss
+        # gg.nn.cross_entropy(logit...  models.py:35
+        highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
+        shifted = np.subtract(logits, highest, out=logits)
+        exps_tile = np.exp(shifted, out=exps[first:last])
+        sum_exps_tile = np.sum(exps_tile, axis=1, keepdims=True, out=sum_exps[first:last])
+        log_sum = np.log(sum_exps_tile, out=work.highest)
+        log_p = np.subtract(shifted, log_sum, out=shifted)
+        picked = _pick(log_p, label_tile, out=work.picked)
+        total = np.sum(picked)
+        return total,
+
+    (total,) = _by_tiles(tile, batch, 1024, (_Tile, _Parts))      # 1,024 rows at a time, on every core
 
     # loss
-    # gg.nn.cross_entropy(logits, label)  models.py:35
-    highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
-    shifted = np.subtract(logits, highest, out=logits)
-    exps = np.exp(shifted)
-    sum_exps = np.sum(exps, axis=1, keepdims=True)
-    log_sum = np.log(sum_exps, out=work.highest)
-    log_p = np.subtract(shifted, log_sum, out=shifted)
-    picked = _pick(log_p, label, out=work.picked)
-    average = np.mean(picked)
-    loss = -average
-    _give_back(work, batch)
+    ratio = total / batch                                         # gg.nn.cross_entropy(logit...  models.py:35
+    loss = -ratio
     return loss, (x, label, w2, x_w1_b1, hidden, exps, sum_exps)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * loss by each of w1, b1, w2, b2."""
     x, label, w2, x_w1_b1, hidden, exps, sum_exps = residuals
-    d_loss = np.float32(cotangent)                                # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                             # seed:      d loss / d loss
     batch = x.shape[0]
-    work = _borrow(batch)
 
     # loss
-    d_losses = d_loss / batch                                     # mean:      each element's share, G / n
-    d_picked_negated = -d_losses                                  # negative:  -G
-    d_picked = np.broadcast_to(d_picked_negated, (batch,))        # spread:    written out as picked
-    d_log_p = work.hidden_w2                                      # gather:    added up where it was taken
-    d_log_p.fill(0)
-    _put(d_log_p, label, d_picked)
-    d_log_sum = np.negative(d_picked[:, None], out=work.highest)  # subtract:  log_sum was broadcast
-    d_sum_exps = np.divide(d_log_sum, sum_exps, out=d_log_sum)    # log:       G / x
-    d_shifted_product = np.multiply(d_sum_exps, exps, out=work.exps)  # exp:       G y
-    d_logits = np.add(d_log_p, d_shifted_product, out=d_log_p)    # sum:       shifted is used more than once
+    d_losses = d_loss / batch                                  # mean:      each element's share, G / n
+    d_picked_negated = -d_losses                               # negative:  -G
+    d_picked = np.broadcast_to(d_picked_negated, (batch,))     # spread:    written out as picked
 
-    # output
-    d_b2 = _sum_rows(d_logits)                                    # add:       b2 was broadcast over batch
-    d_w2 = hidden.T @ d_logits                                    # matmul:    dB = A.T G
-    d_hidden = np.dot(d_logits, w2.T, out=work.x_w1)              # matmul:    dA = G B.T
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        sum_exps_tile = sum_exps[first:last]
+        exps_tile = exps[first:last]
+        d_picked_tile = d_picked[first:last]
+        label_tile = label[first:last]
+        hidden_tile = hidden[first:last]
+        x_w1_b1_tile = x_w1_b1[first:last]
+        x_tile = x[first:last]
 
-    # hidden
-    above = np.greater(x_w1_b1, 0, out=work.above)                # maximum:   G where x won
-    d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
-    d_b1 = _sum_rows(d_x_w1_b1)                                   # add:       b1 was broadcast over batch
-    d_w1 = x.T @ d_x_w1_b1                                        # matmul:    dB = A.T G
-    _give_back(work, batch)
+        # loss
+        d_sum_exps = np.divide(d_losses, sum_exps_tile, out=work.highest)  # log:       G / x
+        d_shifted_product = np.multiply(d_sum_exps, exps_tile, out=work.hidden_w2)  # exp:       G y
+        d_logits = d_shifted_product                           # sum:       shifted is used more than once
+        _add(d_logits, label_tile, d_picked_tile)
+
+        # output
+        d_b2 = _sum_rows(d_logits)                             # add:       b2 was broadcast over batch
+        d_w2 = np.dot(hidden_tile.T, d_logits, out=part.d_w2)  # matmul:    dB = A.T G
+        d_hidden = np.dot(d_logits, w2.T, out=work.x_w1)       # matmul:    dA = G B.T
+
+        # hidden
+        above = np.greater(x_w1_b1_tile, 0, out=work.above)    # maximum:   G where x won
+        d_x_w1_b1 = _keep(above, d_hidden, out=d_hidden)
+        d_b1 = _sum_rows(d_x_w1_b1)                            # add:       b1 was broadcast over batch
+        d_w1 = np.dot(x_tile.T, d_x_w1_b1, out=part.d_w1)      # matmul:    dB = A.T G
+        return d_b2, d_w2, d_b1, d_w1
+
+    # 1,024 rows at a time, on every core
+    d_b2, d_w2, d_b1, d_w1 = _by_tiles(tile, batch, 1024, (_Tile, _Parts))
     return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
 
@@ -291,3 +317,282 @@ def selfcheck(**arrays):
         if np.isfinite(found) and not errors[key] <= 1e-3:
             raise AssertionError(f"the gradient by {key} is off by {errors[key]:.1e} of its size")
     return errors
+
+
+class _Pool(threading.local):
+    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using."""
+
+    def __init__(self):
+        self.free = {}
+
+
+_pool = _Pool()
+
+
+def _borrow(kind, *sizes):
+    """Arrays for one call: what an earlier call of this thread gave back, else new ones."""
+    kept = _pool.free.get((kind, sizes))
+    return kept.pop() if kept else kind(*sizes)
+
+
+def _give_back(work, *sizes):
+    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    free, key = _pool.free, (type(work), sizes)
+    kept = free.pop(key, [])
+    kept.append(work)
+    free[key] = kept
+    if len(free) > 8:
+        free.pop(next(iter(free)), None)
+
+
+class _Team:
+    """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
+
+    Whoever calls works, too, on what of his work nobody has taken yet, so nobody ever waits for a free thread.
+    """
+
+    def __init__(self):
+        self.blas_limit = None
+        self.start()
+        atexit.register(self.stop)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start)
+
+    def start(self):
+        """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
+        self.lock, self.tasks, self.threads = threading.Lock(), SimpleQueue(), []
+        self.at_work = weakref.WeakSet()
+        self.blas = None
+        self.ended = False
+        if self.blas_limit is not None:
+            self.hold_blas()
+
+    def stop(self):
+        """Before the interpreter ends: threads that still compute would read memory that is gone."""
+        with self.lock:
+            self.ended = True
+        for _ in self.threads:
+            self.tasks.put(None)
+        for thread in self.threads:
+            thread.join()
+
+    def cores(self):
+        """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
+        given = os.environ.get("GRAPHGRAD_THREADS", "")
+        if given.isdigit() and int(given):
+            return int(given)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def shares(self, tiles, uses_blas, threads):
+        """Into how many shares to divide work of so many tiles. Threads of BLAS would be in the way of ours."""
+        if tiles < 2 or threads == 1:
+            return 1
+        return min(tiles, threads or self.cores()) if not uses_blas or self.controls_blas() else 1
+
+    def controls_blas(self):
+        """Whether BLAS can be told how many threads to use; with threadpoolctl it can."""
+        if self.blas is None:
+            try:
+                from threadpoolctl import ThreadpoolController  # only now: it takes some milliseconds
+            except ImportError:
+                self.blas = False
+            else:
+                self.blas = ThreadpoolController()
+        return bool(self.blas)
+
+    def hold_blas(self):
+        """BLAS has one thread while anybody is at work, and afterwards what it had before."""
+        with self.lock:
+            if self.at_work and self.blas and self.blas_limit is None:
+                self.blas_limit = self.blas.limit(limits=1, user_api="blas")
+            elif not self.at_work and self.blas_limit is not None:
+                limit, self.blas_limit = self.blas_limit, None
+                limit.restore_original_limits()
+
+    def ask(self, work, count):
+        """Have up to so many other threads do work, as soon as they are free."""
+        others = min(count, self.cores() - 1)
+        with self.lock:
+            try:
+                while len(self.threads) < others and not self.ended:
+                    thread = threading.Thread(
+                        target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
+                    )
+                    thread.start()
+                    self.threads.append(thread)
+            except RuntimeError:  # no more threads can be started
+                others = len(self.threads)
+        for _ in range(min(others, len(self.threads))):
+            self.tasks.put(work)
+
+    def serve(self, tasks):
+        """What a thread does as long as it lives."""
+        while (work := tasks.get()) is not None:
+            work()
+            del work  # and what it holds
+
+    def run(self, share, count):
+        """share(number, failed) for each number below count; their results in order.
+
+        As soon as one fails, failed is no longer empty, and the others had better stop.
+        """
+        left, done, failed, finished = deque(range(count)), [None] * count, [], SimpleQueue()
+
+        def following():
+            try:
+                return left.popleft()
+            except IndexError:  # others have taken the rest
+                return None
+
+        def work():
+            worker = threading.Event()  # gone with this call, whatever happens to it
+            try:
+                self.at_work.add(worker)
+                self.hold_blas()
+                while not failed and (number := following()) is not None:
+                    try:
+                        done[number] = share(number, failed)
+                    except BaseException as error:
+                        failed.append(error)
+                    finally:
+                        finished.put(number)
+            finally:
+                self.at_work.discard(worker)
+                self.hold_blas()
+
+        try:
+            self.ask(work, count - 1)
+            work()
+            taken = count
+            while following() is not None:
+                taken -= 1
+            for _ in range(taken):
+                finished.get()
+        except BaseException as error:
+            failed.append(error)
+        if failed:
+            try:
+                raise failed[0]
+            finally:
+                failed = done = None  # or the error would hold what holds the error
+        return done
+
+
+_team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
+
+
+def _nothing(shape, dtype):
+    """In place of np.empty: as out=None has NumPy's functions make new arrays."""
+
+
+class _Held:
+    """Arrays for tiles of up to so many rows."""
+
+    def __init__(self, kind, rows, sizes):
+        self.kind, self.rows, self.sizes = kind, rows, sizes
+        self.work = None if kind is None else kind(rows, *sizes)
+
+    def cut(self, rows):
+        """The arrays for so many rows: the beginning of each."""
+        if self.work is None or rows == self.rows:
+            return self.work
+        arrays = iter(vars(self.work).values())
+        return self.kind(
+            rows,
+            *self.sizes,
+            lambda shape, dtype: next(arrays).reshape(-1)[: math.prod(shape)].reshape(shape),
+        )
+
+
+def _hold(kind, rows, sizes):
+    """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
+    kept = _pool.free.get((_Held, (kind, *sizes)), ())
+    for held in sorted(kept, key=lambda held: held.rows):
+        if held.rows >= rows:
+            kept.remove(held)
+            return held
+    if kept:
+        kept.pop()  # the new ones take its place, so no more are kept than there are shares of a call
+    return _Held(kind, rows, sizes)
+
+
+def _wide(part):
+    """A small sum in float64, so that it does not matter how many tiles are added to it."""
+    return part.astype(np.float64) if part.size <= 4096 and part.dtype in (np.float32, np.float16) else part
+
+
+def _combined(totals, parts, how):
+    """The totals with one more part each."""
+    return [
+        combine(total, part, out=total) if total.size > 4096 else combine(total, part.astype(total.dtype))
+        for total, part, combine in zip(totals, parts, how or [np.add] * len(totals))
+    ]
+
+
+def _by_tiles(
+    tile,
+    count,
+    most,
+    kinds=(None, None),
+    sizes=((), ()),
+    how=None,
+    uses_blas=True,
+    threads=None,
+    at_most=None,
+):
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+
+    A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
+    their classes, sizes what their arrays depend on besides the number of rows.
+    """
+    work_kind, part_kind = kinds
+
+    def part_arrays():
+        return None if part_kind is None else _borrow(part_kind, *sizes[1])
+
+    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
+    if count <= most:
+        held = _hold(work_kind, count, sizes[0])
+        results = tile(0, count, held.cut(count), new)
+        _give_back(held, work_kind, *sizes[0])
+        return results
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    least = (
+        most if locked else most // 4 + 1
+    )  # without the interpreter's lock small tiles do not queue for it
+    shares = _team.shares(-(-count // least), uses_blas, threads)
+    shares = shares if at_most is None else min(shares, at_most)
+    ends = [count * number // shares for number in range(shares + 1)]
+    heights = [min(most, last - first) for first, last in zip(ends, ends[1:])]
+    works = [_hold(work_kind, rows, sizes[0]) for rows in heights]  # the caller's, whoever computes into them
+    parts = [part_arrays() for _ in heights]
+    sums = [new] + [part_arrays() for _ in heights[1:]]
+    dtypes = []
+
+    def share(number, failed):
+        rows, totals = heights[number], None
+        work = works[number].cut(rows)
+        for first in range(ends[number], ends[number + 1], rows):
+            if failed:
+                return None
+            last = min(first + rows, ends[number + 1])
+            own = work if last - first == rows else works[number].cut(last - first)
+            found = tile(first, last, own, sums[number] if totals is None else parts[number])
+            if totals is None:
+                dtypes[:] = [one.dtype for one in found]
+                totals = [_wide(one) for one in found]
+            else:
+                totals = _combined(totals, found, how)
+        return totals
+
+    totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
+    for other in others:
+        totals = _combined(totals, other, how)
+    for held in works:
+        _give_back(held, work_kind, *sizes[0])
+    for part in (*parts, *sums[1:]):
+        if part is not None:
+            _give_back(part, *sizes[1])
+    return tuple(
+        total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes)
+    )

@@ -1,126 +1,146 @@
 """momentum: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 0656c8c12e9d. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph b372299331a0. Needs NumPy only.
 
-    loss, grads = forward_and_backward(x, y, rate, v, w)
+    loss_2, grads = forward_and_backward(x, y, rate, v, w)
 
     x     float32 (batch, 3)  input      w  float32 (3,)  parameter
     y     float32 (batch,)    input
     rate  float32 ()          input
     v     float32 (3,)        state
 
-Memory beyond the arguments: 8 * batch + 20 B in a thread's first call, 16 B of it results, and the rest is
-kept for its next.
+Memory beyond the arguments: 8 * min(batch, 32768) + 24 B in a thread's first call, 16 B of it results, and
+the rest is kept for its next. A further thread takes 262 kB at most.
 """
 
+import atexit
+import math
+import os
+import sys
 import threading
+import weakref
+from collections import deque
+from queue import SimpleQueue
 
 import numpy as np
 
 # fmt: off
 
 
-class Workspace:
-    """What a call computes into, for one batch. A thread keeps it for its next call."""
+class _Tile:
+    """Where so many rows of batch are computed. The calling thread keeps it."""
 
-    def __init__(self, batch):
-        self.x_w = np.empty((batch,), np.float32)      # x_w, then error, d_error
-        self.squared = np.empty((batch,), np.float32)  # squared
-
-
-class _Pool(threading.local):
-    """Each thread's own workspaces, by size, but for those that a call is using."""
-
-    def __init__(self):
-        self.free = {}
-
-
-_pool = _Pool()
-
-
-def _borrow(*sizes):
-    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
-    return _pool.free.pop(sizes, None) or Workspace(*sizes)
-
-
-def _give_back(work, *sizes):
-    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
-    free = _pool.free
-    free[sizes] = work
-    for unused in list(free)[:-4]:
-        free.pop(unused, None)
+    def __init__(self, rows, empty=np.empty):
+        self.x_w = empty((rows,), np.float32)      # x_w, then error, d_error
+        self.squared = empty((rows,), np.float32)  # squared
 
 
 def forward_and_backward(x, y, rate, v, w, *, cotangent=1.0):
     """Return loss, and the gradients by name."""
-    d_loss = np.float32(cotangent)                          # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                              # seed:      d loss / d loss
     batch = x.shape[0]
-    work = _borrow(batch)
-
-    # forward
-    x_w = np.dot(x, w, out=work.x_w)                        # x @ w              models.py:45
-    error = np.subtract(x_w, y, out=x_w)                    # x @ w - y          models.py:45
-    squared = np.square(error, out=work.squared)            # error**2           models.py:46
-    loss = np.mean(squared)                                 # gg.mean(error**2)  models.py:46
 
     # backward
-    d_squared = d_loss / batch                              # mean:      each element's share, G / n
-    d_error = np.multiply(d_squared * 2, error, out=error)  # square:    G 2 x
-    d_w = x.T @ d_error                                     # matmul:    dB = A.T G
-    _give_back(work, batch)
+    d_squared = d_loss / batch                                  # mean:      each element's share, G / n
+
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        x_tile = x[first:last]
+        y_tile = y[first:last]
+
+        # forward
+        x_w = np.dot(x_tile, w, out=work.x_w)                   # x @ w              models.py:45
+        error = np.subtract(x_w, y_tile, out=x_w)               # x @ w - y          models.py:45
+        squared = np.square(error, out=work.squared)            # error**2           models.py:46
+        total = np.sum(squared)                                 # gg.mean(error**2)  models.py:46
+
+        # backward
+        d_error = np.multiply(d_squared * 2, error, out=error)  # square:    G 2 x
+        d_w = x_tile.T @ d_error                                # matmul:    dB = A.T G
+        return total, d_w
+
+    total, d_w = _by_tiles(tile, batch, 32768, (_Tile, None))   # 32,768 rows at a time, on every core
+
+    # forward
+    loss = total / batch                                        # gg.mean(error**2)  models.py:46
     return loss, {"w": d_w}
 
 
 def forward(x, y, rate, v, w):
     """Return loss, and the residuals that backward needs (arguments among them are not copied)."""
     batch = x.shape[0]
-    work = _borrow(batch)
-    x_w = np.dot(x, w, out=work.x_w)          # x @ w              models.py:45
-    error = x_w - y                           # x @ w - y          models.py:45
-    squared = np.square(error, out=work.x_w)  # error**2           models.py:46
-    loss = np.mean(squared)                   # gg.mean(error**2)  models.py:46
-    _give_back(work, batch)
+    error = np.empty((batch,), np.float32)
+
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        x_tile = x[first:last]
+        y_tile = y[first:last]
+        x_w = np.dot(x_tile, w, out=work.x_w)                # x @ w              models.py:45
+        error_tile = np.subtract(x_w, y_tile, out=error[first:last])  # x @ w - y          models.py:45
+        squared = np.square(error_tile, out=work.x_w)        # error**2           models.py:46
+        total = np.sum(squared)                              # gg.mean(error**2)  models.py:46
+        return total,
+
+    (total,) = _by_tiles(tile, batch, 32768, (_Tile, None))  # 32,768 rows at a time, on every core
+    loss = total / batch                                     # gg.mean(error**2)  models.py:46
     return loss, (x, error)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * loss by w."""
     x, error = residuals
-    d_loss = np.float32(cotangent)                             # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                         # seed:      d loss / d loss
     batch = x.shape[0]
-    work = _borrow(batch)
-    d_squared = d_loss / batch                                 # mean:      each element's share, G / n
-    d_error = np.multiply(d_squared * 2, error, out=work.x_w)  # square:    G 2 x
-    d_w = x.T @ d_error                                        # matmul:    dB = A.T G
-    _give_back(work, batch)
+    d_squared = d_loss / batch                             # mean:      each element's share, G / n
+
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        error_tile = error[first:last]
+        x_tile = x[first:last]
+        d_error = np.multiply(d_squared * 2, error_tile, out=work.x_w)  # square:    G 2 x
+        d_w = x_tile.T @ d_error                           # matmul:    dB = A.T G
+        return d_w,
+
+    (d_w,) = _by_tiles(tile, batch, 32768, (_Tile, None))  # 32,768 rows at a time, on every core
     return {"w": d_w}
 
 
 def step(x, y, rate, v, w):
     """Return what forward_and_backward returns, and write the new values of v, w."""
     batch = x.shape[0]
-    work = _borrow(batch)
-
-    # forward
-    x_w = np.dot(x, w, out=work.x_w)                                # x @ w                   models.py:45
-    error = np.subtract(x_w, y, out=x_w)                            # x @ w - y               models.py:45
-    squared = np.square(error, out=work.squared)                    # error**2                models.py:46
-    loss = np.mean(squared)                                         # gg.mean(error**2)       models.py:46
-
-    # backward
-    d_error = np.multiply(2 / np.float32(batch), error, out=error)  # square:    G 2 x
-    d_w = x.T @ d_error                                             # matmul:    dB = A.T G
 
     # update
-    product = 0.9 * v                                               # 0.9 * v                 models.py:48
-    product_2 = rate * d_w                                          # rate * slope            models.py:48
-    new_v = product - product_2                                     # 0.9 * v - rate * slope  models.py:48
-    new_w = w + new_v                                               # w + velocity            models.py:49
+    product = 0.9 * v                                          # 0.9 * v                 models.py:48
+
+    def tile(first, last, work, part):
+        """Rows first to last of batch, and their parts of the sums."""
+        x_tile = x[first:last]
+        y_tile = y[first:last]
+
+        # forward
+        x_w = np.dot(x_tile, w, out=work.x_w)                  # x @ w                   models.py:45
+        error = np.subtract(x_w, y_tile, out=x_w)              # x @ w - y               models.py:45
+        squared = np.square(error, out=work.squared)           # error**2                models.py:46
+        total = np.sum(squared)                                # gg.mean(error**2)       models.py:46
+
+        # backward
+        d_error = np.multiply(2 / np.float32(batch), error, out=error)  # square:    G 2 x
+        d_w = x_tile.T @ d_error                               # matmul:    dB = A.T G
+        return total, d_w
+
+    total, d_w = _by_tiles(tile, batch, 32768, (_Tile, None))  # 32,768 rows at a time, on every core
+
+    # forward
+    loss = total / batch                                       # gg.mean(error**2)       models.py:46
+
+    # update
+    product_2 = rate * d_w                                     # rate * slope            models.py:48
+    new_v = product - product_2                                # 0.9 * v - rate * slope  models.py:48
+    new_w = w + new_v                                          # w + velocity            models.py:49
 
     # write
     v[...] = new_v
     w[...] = new_w
-    _give_back(work, batch)
     return loss, {"w": d_w}
 
 
@@ -129,8 +149,8 @@ def _reference(x, y, rate, v, w):
     x_w = x @ w                 # x @ w              models.py:45
     error = x_w - y             # x @ w - y          models.py:45
     squared = np.square(error)  # error**2           models.py:46
-    loss = np.mean(squared)     # gg.mean(error**2)  models.py:46
-    return loss
+    loss_2 = np.mean(squared)   # gg.mean(error**2)  models.py:46
+    return loss_2
 
 
 def selfcheck(**arrays):
@@ -179,3 +199,282 @@ def selfcheck(**arrays):
         if np.isfinite(found) and not errors[key] <= 1e-3:
             raise AssertionError(f"the gradient by {key} is off by {errors[key]:.1e} of its size")
     return errors
+
+
+class _Pool(threading.local):
+    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using."""
+
+    def __init__(self):
+        self.free = {}
+
+
+_pool = _Pool()
+
+
+def _borrow(kind, *sizes):
+    """Arrays for one call: what an earlier call of this thread gave back, else new ones."""
+    kept = _pool.free.get((kind, sizes))
+    return kept.pop() if kept else kind(*sizes)
+
+
+def _give_back(work, *sizes):
+    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    free, key = _pool.free, (type(work), sizes)
+    kept = free.pop(key, [])
+    kept.append(work)
+    free[key] = kept
+    if len(free) > 8:
+        free.pop(next(iter(free)), None)
+
+
+class _Team:
+    """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
+
+    Whoever calls works, too, on what of his work nobody has taken yet, so nobody ever waits for a free thread.
+    """
+
+    def __init__(self):
+        self.blas_limit = None
+        self.start()
+        atexit.register(self.stop)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start)
+
+    def start(self):
+        """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
+        self.lock, self.tasks, self.threads = threading.Lock(), SimpleQueue(), []
+        self.at_work = weakref.WeakSet()
+        self.blas = None
+        self.ended = False
+        if self.blas_limit is not None:
+            self.hold_blas()
+
+    def stop(self):
+        """Before the interpreter ends: threads that still compute would read memory that is gone."""
+        with self.lock:
+            self.ended = True
+        for _ in self.threads:
+            self.tasks.put(None)
+        for thread in self.threads:
+            thread.join()
+
+    def cores(self):
+        """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
+        given = os.environ.get("GRAPHGRAD_THREADS", "")
+        if given.isdigit() and int(given):
+            return int(given)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def shares(self, tiles, uses_blas, threads):
+        """Into how many shares to divide work of so many tiles. Threads of BLAS would be in the way of ours."""
+        if tiles < 2 or threads == 1:
+            return 1
+        return min(tiles, threads or self.cores()) if not uses_blas or self.controls_blas() else 1
+
+    def controls_blas(self):
+        """Whether BLAS can be told how many threads to use; with threadpoolctl it can."""
+        if self.blas is None:
+            try:
+                from threadpoolctl import ThreadpoolController  # only now: it takes some milliseconds
+            except ImportError:
+                self.blas = False
+            else:
+                self.blas = ThreadpoolController()
+        return bool(self.blas)
+
+    def hold_blas(self):
+        """BLAS has one thread while anybody is at work, and afterwards what it had before."""
+        with self.lock:
+            if self.at_work and self.blas and self.blas_limit is None:
+                self.blas_limit = self.blas.limit(limits=1, user_api="blas")
+            elif not self.at_work and self.blas_limit is not None:
+                limit, self.blas_limit = self.blas_limit, None
+                limit.restore_original_limits()
+
+    def ask(self, work, count):
+        """Have up to so many other threads do work, as soon as they are free."""
+        others = min(count, self.cores() - 1)
+        with self.lock:
+            try:
+                while len(self.threads) < others and not self.ended:
+                    thread = threading.Thread(
+                        target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
+                    )
+                    thread.start()
+                    self.threads.append(thread)
+            except RuntimeError:  # no more threads can be started
+                others = len(self.threads)
+        for _ in range(min(others, len(self.threads))):
+            self.tasks.put(work)
+
+    def serve(self, tasks):
+        """What a thread does as long as it lives."""
+        while (work := tasks.get()) is not None:
+            work()
+            del work  # and what it holds
+
+    def run(self, share, count):
+        """share(number, failed) for each number below count; their results in order.
+
+        As soon as one fails, failed is no longer empty, and the others had better stop.
+        """
+        left, done, failed, finished = deque(range(count)), [None] * count, [], SimpleQueue()
+
+        def following():
+            try:
+                return left.popleft()
+            except IndexError:  # others have taken the rest
+                return None
+
+        def work():
+            worker = threading.Event()  # gone with this call, whatever happens to it
+            try:
+                self.at_work.add(worker)
+                self.hold_blas()
+                while not failed and (number := following()) is not None:
+                    try:
+                        done[number] = share(number, failed)
+                    except BaseException as error:
+                        failed.append(error)
+                    finally:
+                        finished.put(number)
+            finally:
+                self.at_work.discard(worker)
+                self.hold_blas()
+
+        try:
+            self.ask(work, count - 1)
+            work()
+            taken = count
+            while following() is not None:
+                taken -= 1
+            for _ in range(taken):
+                finished.get()
+        except BaseException as error:
+            failed.append(error)
+        if failed:
+            try:
+                raise failed[0]
+            finally:
+                failed = done = None  # or the error would hold what holds the error
+        return done
+
+
+_team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
+
+
+def _nothing(shape, dtype):
+    """In place of np.empty: as out=None has NumPy's functions make new arrays."""
+
+
+class _Held:
+    """Arrays for tiles of up to so many rows."""
+
+    def __init__(self, kind, rows, sizes):
+        self.kind, self.rows, self.sizes = kind, rows, sizes
+        self.work = None if kind is None else kind(rows, *sizes)
+
+    def cut(self, rows):
+        """The arrays for so many rows: the beginning of each."""
+        if self.work is None or rows == self.rows:
+            return self.work
+        arrays = iter(vars(self.work).values())
+        return self.kind(
+            rows,
+            *self.sizes,
+            lambda shape, dtype: next(arrays).reshape(-1)[: math.prod(shape)].reshape(shape),
+        )
+
+
+def _hold(kind, rows, sizes):
+    """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
+    kept = _pool.free.get((_Held, (kind, *sizes)), ())
+    for held in sorted(kept, key=lambda held: held.rows):
+        if held.rows >= rows:
+            kept.remove(held)
+            return held
+    if kept:
+        kept.pop()  # the new ones take its place, so no more are kept than there are shares of a call
+    return _Held(kind, rows, sizes)
+
+
+def _wide(part):
+    """A small sum in float64, so that it does not matter how many tiles are added to it."""
+    return part.astype(np.float64) if part.size <= 4096 and part.dtype in (np.float32, np.float16) else part
+
+
+def _combined(totals, parts, how):
+    """The totals with one more part each."""
+    return [
+        combine(total, part, out=total) if total.size > 4096 else combine(total, part.astype(total.dtype))
+        for total, part, combine in zip(totals, parts, how or [np.add] * len(totals))
+    ]
+
+
+def _by_tiles(
+    tile,
+    count,
+    most,
+    kinds=(None, None),
+    sizes=((), ()),
+    how=None,
+    uses_blas=True,
+    threads=None,
+    at_most=None,
+):
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+
+    A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
+    their classes, sizes what their arrays depend on besides the number of rows.
+    """
+    work_kind, part_kind = kinds
+
+    def part_arrays():
+        return None if part_kind is None else _borrow(part_kind, *sizes[1])
+
+    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
+    if count <= most:
+        held = _hold(work_kind, count, sizes[0])
+        results = tile(0, count, held.cut(count), new)
+        _give_back(held, work_kind, *sizes[0])
+        return results
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    least = (
+        most if locked else most // 4 + 1
+    )  # without the interpreter's lock small tiles do not queue for it
+    shares = _team.shares(-(-count // least), uses_blas, threads)
+    shares = shares if at_most is None else min(shares, at_most)
+    ends = [count * number // shares for number in range(shares + 1)]
+    heights = [min(most, last - first) for first, last in zip(ends, ends[1:])]
+    works = [_hold(work_kind, rows, sizes[0]) for rows in heights]  # the caller's, whoever computes into them
+    parts = [part_arrays() for _ in heights]
+    sums = [new] + [part_arrays() for _ in heights[1:]]
+    dtypes = []
+
+    def share(number, failed):
+        rows, totals = heights[number], None
+        work = works[number].cut(rows)
+        for first in range(ends[number], ends[number + 1], rows):
+            if failed:
+                return None
+            last = min(first + rows, ends[number + 1])
+            own = work if last - first == rows else works[number].cut(last - first)
+            found = tile(first, last, own, sums[number] if totals is None else parts[number])
+            if totals is None:
+                dtypes[:] = [one.dtype for one in found]
+                totals = [_wide(one) for one in found]
+            else:
+                totals = _combined(totals, found, how)
+        return totals
+
+    totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
+    for other in others:
+        totals = _combined(totals, other, how)
+    for held in works:
+        _give_back(held, work_kind, *sizes[0])
+    for part in (*parts, *sums[1:]):
+        if part is not None:
+            _give_back(part, *sizes[1])
+    return tuple(
+        total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes)
+    )

@@ -31,29 +31,6 @@ class Workspace:
         self.same = np.empty(((time + 1) // 2 + time - 1, 2), np.bool_)  # same
 
 
-class _Pool(threading.local):
-    """Each thread's own workspaces, by size, but for those that a call is using."""
-
-    def __init__(self):
-        self.free = {}
-
-
-_pool = _Pool()
-
-
-def _borrow(*sizes):
-    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
-    return _pool.free.pop(sizes, None) or Workspace(*sizes)
-
-
-def _give_back(work, *sizes):
-    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
-    free = _pool.free
-    free[sizes] = work
-    for unused in list(free)[:-4]:
-        free.pop(unused, None)
-
-
 def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
@@ -67,7 +44,7 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     """Return total, and the gradients by name."""
     d_total = np.float32(cotangent)                              # seed:      d total / d total
     time = series.shape[0]
-    work = _borrow(time)
+    work = _borrow(Workspace, time)
 
     # forward
     high = series[1:]                                            # series[1:]                     models.py:76
@@ -77,23 +54,23 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     filled = both
     filled[0] = spread
     largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
-    part = smooth[:2]                                            # smooth[:2]                     models.py:80
+    part_ = smooth[:2]                                           # smooth[:2]                     models.py:80
     squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
-    squeezed_part = squeezed @ part
+    squeezed_part_ = squeezed @ part_
     product = table * smooth[2]                                  # table * smooth[2]              models.py:82
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
-    total = squeezed_part + average                              # gg.sum(weighted) + gg.mean...  models.py:82
+    total = squeezed_part_ + average                             # gg.sum(weighted) + gg.mean...  models.py:82
 
     # backward
     d_product = d_total / 100                                    # mean:      each element's share, G / n
     d_part_4_product = d_product * table                         # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                           # multiply:  G x
-    d_largest_product = d_total * part                           # multiply:  G y
-    d_part = np.sum(d_part_product, axis=0)                      # matmul:    part was broadcast over 1
+    d_largest_product = d_total * part_                          # multiply:  G y
+    d_part_ = np.sum(d_part_product, axis=0)                     # matmul:    part_ was broadcast over 1
     d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
-    d_smooth[:2] = d_part
+    d_smooth[:2] = d_part_
     same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same, casting="unsafe")
@@ -102,9 +79,9 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
     d_both = d_filled
     d_both[0] = d_both_spread
-    d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
-    d_change = d_both[:time - 1]
+    d_change = d_both[:time - 1]                                 # concatenate: G's own part
     d_part_2 = np.negative(d_change, out=work.change)            # subtract:  -G
+    d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
     d_series = np.zeros((time, 2), np.float32)                   # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
@@ -116,7 +93,7 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
 def forward(series, smooth):
     """Return total, and the residuals that backward needs (arguments among them are not copied)."""
     time = series.shape[0]
-    work = _borrow(time)
+    work = _borrow(Workspace, time)
     high = series[1:]                                            # series[1:]                     models.py:76
     change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
     both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
@@ -124,30 +101,30 @@ def forward(series, smooth):
     filled = np.array(both)
     filled[0] = spread
     largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
-    part = smooth[:2]                                            # smooth[:2]                     models.py:80
+    part_ = smooth[:2]                                           # smooth[:2]                     models.py:80
     squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
-    squeezed_part = squeezed @ part
+    squeezed_part_ = squeezed @ part_
     product = table * smooth[2]                                  # table * smooth[2]              models.py:82
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
-    total = squeezed_part + average                              # gg.sum(weighted) + gg.mean...  models.py:82
+    total = squeezed_part_ + average                             # gg.sum(weighted) + gg.mean...  models.py:82
     _give_back(work, time)
-    return total, (filled, largest, part, time)
+    return total, (filled, largest, part_, time)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total by each of smooth, series."""
-    filled, largest, part, time = residuals
+    filled, largest, part_, time = residuals
     d_total = np.float32(cotangent)                       # seed:      d total / d total
-    work = _borrow(time)
+    work = _borrow(Workspace, time)
     d_product = d_total / 100                             # mean:      each element's share, G / n
     d_part_4_product = d_product * table                  # multiply:  G x
     d_part_4 = np.sum(d_part_4_product)                   # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                    # multiply:  G x
-    d_largest_product = d_total * part                    # multiply:  G y
-    d_part = np.sum(d_part_product, axis=0)               # matmul:    part was broadcast over 1
+    d_largest_product = d_total * part_                   # multiply:  G y
+    d_part_ = np.sum(d_part_product, axis=0)              # matmul:    part_ was broadcast over 1
     d_smooth = np.zeros((3,), np.float32)                 # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
-    d_smooth[:2] = d_part
+    d_smooth[:2] = d_part_
     same = np.equal(filled, largest, out=work.same)       # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same, casting="unsafe")
@@ -156,9 +133,9 @@ def backward(residuals, cotangent=1.0):
     d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
     d_both = d_filled
     d_both[0] = d_both_spread
-    d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
-    d_change = d_both[:time - 1]
+    d_change = d_both[:time - 1]                          # concatenate: G's own part
     d_part_2 = np.negative(d_change, out=work.change)     # subtract:  -G
+    d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
     d_series = np.zeros((time, 2), np.float32)            # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
@@ -227,3 +204,29 @@ def selfcheck(**arrays):
         if np.isfinite(found) and not errors[key] <= 1e-3:
             raise AssertionError(f"the gradient by {key} is off by {errors[key]:.1e} of its size")
     return errors
+
+
+class _Pool(threading.local):
+    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using."""
+
+    def __init__(self):
+        self.free = {}
+
+
+_pool = _Pool()
+
+
+def _borrow(kind, *sizes):
+    """Arrays for one call: what an earlier call of this thread gave back, else new ones."""
+    kept = _pool.free.get((kind, sizes))
+    return kept.pop() if kept else kind(*sizes)
+
+
+def _give_back(work, *sizes):
+    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    free, key = _pool.free, (type(work), sizes)
+    kept = free.pop(key, [])
+    kept.append(work)
+    free[key] = kept
+    if len(free) > 8:
+        free.pop(next(iter(free)), None)

@@ -6,49 +6,33 @@ Emitted by graphgrad from models.py, level "default", graph 02903bd6f195. Needs 
 
     x  float64 (n, 4)  input      w  float64 (4, 2)  parameter
 
-Memory beyond the arguments: 176 * n + 200 B in a thread's first call, 48 * n + 72 B of it results, and the
-rest is kept for its next.
+Memory beyond the arguments: 128 * min(n, 8192) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of it
+results, and the rest is kept for its next. A further thread takes 1.05 MB at most.
 """
 
+import atexit
+import math
+import os
+import sys
 import threading
+import weakref
+from collections import deque
+from queue import SimpleQueue
 
 import numpy as np
 
 # fmt: off
 
 
-class Workspace:
-    """What a call computes into, for one n. A thread keeps it for its next call."""
+class _Tile:
+    """Where so many rows of n are computed. The calling thread keeps it."""
 
-    def __init__(self, n):
-        self.x_w = np.empty((n, 2), np.float64)              # x_w, then d_code_2, d_x_w
-        self.code_transposed = np.empty((n, 4), np.float64)  # code_transposed, then back, ...
-        self.difference = np.empty((n, 4), np.float64)       # difference, then d_difference
-        self.squared = np.empty((n, 4), np.float64)          # squared, then d_code_transposed_product, ...
-        self.d_x_w_product = np.empty((n, 2), np.float64)    # d_x_w_product, then d_x_w_difference
-
-
-class _Pool(threading.local):
-    """Each thread's own workspaces, by size, but for those that a call is using."""
-
-    def __init__(self):
-        self.free = {}
-
-
-_pool = _Pool()
-
-
-def _borrow(*sizes):
-    """A workspace for one call: what an earlier call of this thread gave back, else a new one."""
-    return _pool.free.pop(sizes, None) or Workspace(*sizes)
-
-
-def _give_back(work, *sizes):
-    """Keep a workspace for the next call. A thread keeps those of the four sizes it used last."""
-    free = _pool.free
-    free[sizes] = work
-    for unused in list(free)[:-4]:
-        free.pop(unused, None)
+    def __init__(self, rows, empty=np.empty):
+        self.x_w = empty((rows, 2), np.float64)              # x_w, then d_code_2, d_x_w
+        self.code_transposed = empty((rows, 4), np.float64)  # code_transposed, then back, ...
+        self.difference = empty((rows, 4), np.float64)       # difference, then d_difference, back_scratch
+        self.squared = empty((rows, 4), np.float64)          # squared, then d_code_transposed_product, ...
+        self.d_x_w_product = empty((rows, 2), np.float64)    # d_x_w_product, then d_x_w_difference
 
 
 def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
@@ -56,48 +40,63 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
     if cotangent["loss"] is None or cotangent["code"] is not None:
         outputs, residuals = forward(x, w)
         return outputs, backward(residuals, cotangent)
-    d_loss = np.float64(cotangent["loss"])                     # seed:      d loss / d loss
+    d_loss = np.float64(cotangent["loss"])                         # seed:      d loss / d loss
     n = x.shape[0]
-    work = _borrow(n)
-
-    # forward: encoder
-    x_w = np.dot(x, w, out=work.x_w)                           # x @ w                    models.py:56
-    code = np.tanh(x_w)                                        # gg.tanh(x @ w)           models.py:56
 
     # forward: decoder
-    transposed = w.T                                           # w.T                      models.py:58
-    # code @ w.T               models.py:58
-    code_transposed = np.dot(code, transposed, out=work.code_transposed)
-    back = code_transposed                                     # gg.sigmoid(code @ w.T)   models.py:58
-    np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
-    np.exp(np.minimum(code_transposed, 0, out=back), out=back)
-    np.divide(back, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference), out=back)
+    transposed = w.T                                               # w.T                      models.py:58
+    code = np.empty((n, 2), np.float64)
+    d_x = np.empty((n, 4), np.float64)
 
-    # forward
-    difference = np.subtract(back, x, out=work.difference)     # back - x                 models.py:59
-    squared = np.square(difference, out=work.squared)          # (back - x) ** 2          models.py:59
-    total = np.sum(squared)                                    # gg.sum((back - x) ** 2)  models.py:59
+    def tile(first, last, work, part):
+        """Rows first to last of n, and their parts of the sums."""
+        x_tile = x[first:last]
 
-    # backward
-    d_difference = np.multiply(d_loss * 2, difference, out=difference)  # square:    G 2 x
+        # forward: encoder
+        x_w = np.dot(x_tile, w, out=work.x_w)                      # x @ w                    models.py:56
+        code_tile = np.tanh(x_w, out=code[first:last])             # gg.tanh(x @ w)           models.py:56
 
-    # backward: decoder
-    d_code_transposed_product = np.multiply(d_difference, back, out=work.squared)  # sigmoid:   G y (1 - y)
-    d_code_transposed_difference = np.subtract(1, back, out=back)
-    d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
-        out=d_code_transposed_product)
-    d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)      # matmul:    dA = G B.T
-    d_w_product = d_code_transposed.T @ code                   # transpose: G with the axes back
+        # forward: decoder
+        # code @ w.T               models.py:58
+        code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
+        back = code_transposed                                     # gg.sigmoid(code @ w.T)   models.py:58
+        np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
+        np.exp(np.minimum(code_transposed, 0, out=back), out=back)
+        np.divide(back, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference),
+            out=back)
+
+        # forward
+        difference = np.subtract(back, x_tile, out=work.difference)  # back - x                 models.py:59
+        squared = np.square(difference, out=work.squared)          # (back - x) ** 2          models.py:59
+        total = np.sum(squared)                                    # gg.sum((back - x) ** 2)  models.py:59
+
+        # backward
+        d_difference = np.multiply(d_loss * 2, difference, out=difference)  # square:    G 2 x
+
+        # backward: decoder
+        # sigmoid:   G y (1 - y)
+        d_code_transposed_product = np.multiply(d_difference, back, out=work.squared)
+        d_code_transposed_difference = np.subtract(1, back, out=back)
+        d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
+            out=d_code_transposed_product)
+        d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)      # matmul:    dA = G B.T
+        d_w_product = d_code_transposed.T @ code_tile              # transpose: G with the axes back
+
+        # backward: encoder
+        d_x_w_product = np.multiply(code_tile, code_tile, out=work.d_x_w_product)  # tanh:      G (1 - y y)
+        d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
+        d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
+        d_w_product_2 = x_tile.T @ d_x_w                           # matmul:    dB = A.T G
+        d_x_product = np.dot(d_x_w, transposed, out=work.squared)  # matmul:    dA = G B.T
+        # sum:       x is used more than once
+        d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
+        return total, d_w_product, d_w_product_2
+
+    # 8,192 rows at a time, on every core
+    total, d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
 
     # backward: encoder
-    d_x_w_product = np.multiply(code, code, out=work.d_x_w_product)  # tanh:      G (1 - y y)
-    d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
-    d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-    d_w_product_2 = x.T @ d_x_w                                # matmul:    dB = A.T G
-    d_w = d_w_product + d_w_product_2                          # sum:       w is used more than once
-    d_x_product = np.dot(d_x_w, transposed, out=work.squared)  # matmul:    dA = G B.T
-    d_x = d_x_product - d_difference                           # sum:       x is used more than once
-    _give_back(work, n)
+    d_w = d_w_product + d_w_product_2                              # sum:       w is used more than once
     return {"loss": total, "code": code}, {"w": d_w, "x": d_x}
 
 
@@ -106,69 +105,104 @@ def forward(x, w):
     copied).
     """
     n = x.shape[0]
-    work = _borrow(n)
-
-    # encoder
-    x_w = np.dot(x, w, out=work.x_w)                           # x @ w                    models.py:56
-    code = np.tanh(x_w)                                        # gg.tanh(x @ w)           models.py:56
 
     # decoder
-    transposed = w.T                                           # w.T                      models.py:58
-    # code @ w.T               models.py:58
-    code_transposed = np.dot(code, transposed, out=work.code_transposed)
-    back = np.empty((n, 4), np.float64)                        # gg.sigmoid(code @ w.T)   models.py:58
-    np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
-    np.exp(np.minimum(code_transposed, 0, out=back), out=back)
-    np.divide(back, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference), out=back)
-    difference = back - x                                      # back - x                 models.py:59
-    squared = np.square(difference, out=work.code_transposed)  # (back - x) ** 2          models.py:59
-    total = np.sum(squared)                                    # gg.sum((back - x) ** 2)  models.py:59
-    _give_back(work, n)
+    transposed = w.T                                    # w.T                      models.py:58
+    code = np.empty((n, 2), np.float64)
+    back = np.empty((n, 4), np.float64)
+    difference = np.empty((n, 4), np.float64)
+
+    def tile(first, last, work, part):
+        """Rows first to last of n, and their parts of the sums."""
+        x_tile = x[first:last]
+
+        # encoder
+        x_w = np.dot(x_tile, w, out=work.x_w)           # x @ w                    models.py:56
+        code_tile = np.tanh(x_w, out=code[first:last])  # gg.tanh(x @ w)           models.py:56
+
+        # decoder
+        # code @ w.T               models.py:58
+        code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
+        back_tile = back[first:last]                    # gg.sigmoid(code @ w.T)   models.py:58
+        np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
+        np.exp(np.minimum(code_transposed, 0, out=back_tile), out=back_tile)
+        np.divide(back_tile, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference),
+            out=back_tile)
+        # back - x                 models.py:59
+        difference_tile = np.subtract(back_tile, x_tile, out=difference[first:last])
+        # (back - x) ** 2          models.py:59
+        squared = np.square(difference_tile, out=work.code_transposed)
+        total = np.sum(squared)                         # gg.sum((back - x) ** 2)  models.py:59
+        return total,
+
+    (total,) = _by_tiles(tile, n, 8192, (_Tile, None))  # 8,192 rows at a time, on every core
     return {"loss": total, "code": code.copy()}, (x, w, code, transposed, back, difference)
 
 
 def _backward_from_loss(residuals, cotangent):
     """Return the gradient of cotangent * loss by each of w, x."""
     x, w, code, transposed, back, difference = residuals
-    d_loss = np.float64(cotangent)                                # seed:      d loss / d loss
+    d_loss = np.float64(cotangent)                             # seed:      d loss / d loss
     n = x.shape[0]
-    work = _borrow(n)
-    d_difference = np.multiply(d_loss * 2, difference, out=work.code_transposed)  # square:    G 2 x
+    d_x = np.empty((n, 4), np.float64)
 
-    # decoder
-    d_code_transposed_product = np.multiply(d_difference, back, out=work.difference)  # sigmoid:   G y (1 - y)
-    d_code_transposed_difference = np.subtract(1, back, out=work.squared)
-    d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
-        out=d_code_transposed_product)
-    d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)         # matmul:    dA = G B.T
-    d_w_product = d_code_transposed.T @ code                      # transpose: G with the axes back
+    def tile(first, last, work, part):
+        """Rows first to last of n, and their parts of the sums."""
+        difference_tile = difference[first:last]
+        back_tile = back[first:last]
+        code_tile = code[first:last]
+        x_tile = x[first:last]
+        d_difference = np.multiply(d_loss * 2, difference_tile, out=work.code_transposed)  # square:    G 2 x
+
+        # decoder
+        # sigmoid:   G y (1 - y)
+        d_code_transposed_product = np.multiply(d_difference, back_tile, out=work.difference)
+        d_code_transposed_difference = np.subtract(1, back_tile, out=work.squared)
+        d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
+            out=d_code_transposed_product)
+        d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)  # matmul:    dA = G B.T
+        d_w_product = d_code_transposed.T @ code_tile          # transpose: G with the axes back
+
+        # encoder
+        d_x_w_product = np.multiply(code_tile, code_tile, out=work.d_x_w_product)  # tanh:      G (1 - y y)
+        d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
+        d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
+        d_w_product_2 = x_tile.T @ d_x_w                       # matmul:    dB = A.T G
+        d_x_product = np.dot(d_x_w, transposed, out=work.difference)  # matmul:    dA = G B.T
+        # sum:       x is used more than once
+        d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
+        return d_w_product, d_w_product_2
+
+    # 8,192 rows at a time, on every core
+    d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
 
     # encoder
-    d_x_w_product = np.multiply(code, code, out=work.d_x_w_product)  # tanh:      G (1 - y y)
-    d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
-    d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-    d_w_product_2 = x.T @ d_x_w                                   # matmul:    dB = A.T G
-    d_w = d_w_product + d_w_product_2                             # sum:       w is used more than once
-    d_x_product = np.dot(d_x_w, transposed, out=work.difference)  # matmul:    dA = G B.T
-    d_x = d_x_product - d_difference                              # sum:       x is used more than once
-    _give_back(work, n)
+    d_w = d_w_product + d_w_product_2                          # sum:       w is used more than once
     return {"w": d_w, "x": d_x}
 
 
 def _backward_from_code(residuals, cotangent):
     """Return the gradient of cotangent * code by each of w, x."""
     x, w, code, transposed, back, difference = residuals
-    d_code = cotangent                                     # seed:      d code / d code
+    d_code = cotangent                                             # seed:      d code / d code
     n = x.shape[0]
-    work = _borrow(n)
+    d_x = np.empty((n, 4), np.float64)
 
-    # encoder
-    d_x_w_product = np.multiply(code, code, out=work.x_w)  # tanh:      G (1 - y y)
-    d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
-    d_x_w = np.multiply(d_code, d_x_w_difference, out=d_x_w_difference)
-    d_w = x.T @ d_x_w                                      # matmul:    dB = A.T G
-    d_x = d_x_w @ transposed                               # matmul:    dA = G B.T
-    _give_back(work, n)
+    def tile(first, last, work, part):
+        """Rows first to last of n, and their parts of the sums."""
+        code_tile = code[first:last]
+        d_code_tile = d_code[first:last]
+        x_tile = x[first:last]
+
+        # encoder
+        d_x_w_product = np.multiply(code_tile, code_tile, out=work.x_w)  # tanh:      G (1 - y y)
+        d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
+        d_x_w = np.multiply(d_code_tile, d_x_w_difference, out=d_x_w_difference)
+        d_x_tile = np.dot(d_x_w, transposed, out=d_x[first:last])  # matmul:    dA = G B.T
+        d_w = x_tile.T @ d_x_w                                     # matmul:    dB = A.T G
+        return d_w,
+
+    (d_w,) = _by_tiles(tile, n, 8192, (_Tile, None))               # 8,192 rows at a time, on every core
     return {"w": d_w, "x": d_x}
 
 
@@ -245,3 +279,282 @@ def selfcheck(**arrays):
         if np.isfinite(found) and not errors[key] <= 1e-6:
             raise AssertionError(f"the gradient by {key} is off by {errors[key]:.1e} of its size")
     return errors
+
+
+class _Pool(threading.local):
+    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using."""
+
+    def __init__(self):
+        self.free = {}
+
+
+_pool = _Pool()
+
+
+def _borrow(kind, *sizes):
+    """Arrays for one call: what an earlier call of this thread gave back, else new ones."""
+    kept = _pool.free.get((kind, sizes))
+    return kept.pop() if kept else kind(*sizes)
+
+
+def _give_back(work, *sizes):
+    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    free, key = _pool.free, (type(work), sizes)
+    kept = free.pop(key, [])
+    kept.append(work)
+    free[key] = kept
+    if len(free) > 8:
+        free.pop(next(iter(free)), None)
+
+
+class _Team:
+    """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
+
+    Whoever calls works, too, on what of his work nobody has taken yet, so nobody ever waits for a free thread.
+    """
+
+    def __init__(self):
+        self.blas_limit = None
+        self.start()
+        atexit.register(self.stop)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start)
+
+    def start(self):
+        """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
+        self.lock, self.tasks, self.threads = threading.Lock(), SimpleQueue(), []
+        self.at_work = weakref.WeakSet()
+        self.blas = None
+        self.ended = False
+        if self.blas_limit is not None:
+            self.hold_blas()
+
+    def stop(self):
+        """Before the interpreter ends: threads that still compute would read memory that is gone."""
+        with self.lock:
+            self.ended = True
+        for _ in self.threads:
+            self.tasks.put(None)
+        for thread in self.threads:
+            thread.join()
+
+    def cores(self):
+        """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
+        given = os.environ.get("GRAPHGRAD_THREADS", "")
+        if given.isdigit() and int(given):
+            return int(given)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def shares(self, tiles, uses_blas, threads):
+        """Into how many shares to divide work of so many tiles. Threads of BLAS would be in the way of ours."""
+        if tiles < 2 or threads == 1:
+            return 1
+        return min(tiles, threads or self.cores()) if not uses_blas or self.controls_blas() else 1
+
+    def controls_blas(self):
+        """Whether BLAS can be told how many threads to use; with threadpoolctl it can."""
+        if self.blas is None:
+            try:
+                from threadpoolctl import ThreadpoolController  # only now: it takes some milliseconds
+            except ImportError:
+                self.blas = False
+            else:
+                self.blas = ThreadpoolController()
+        return bool(self.blas)
+
+    def hold_blas(self):
+        """BLAS has one thread while anybody is at work, and afterwards what it had before."""
+        with self.lock:
+            if self.at_work and self.blas and self.blas_limit is None:
+                self.blas_limit = self.blas.limit(limits=1, user_api="blas")
+            elif not self.at_work and self.blas_limit is not None:
+                limit, self.blas_limit = self.blas_limit, None
+                limit.restore_original_limits()
+
+    def ask(self, work, count):
+        """Have up to so many other threads do work, as soon as they are free."""
+        others = min(count, self.cores() - 1)
+        with self.lock:
+            try:
+                while len(self.threads) < others and not self.ended:
+                    thread = threading.Thread(
+                        target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
+                    )
+                    thread.start()
+                    self.threads.append(thread)
+            except RuntimeError:  # no more threads can be started
+                others = len(self.threads)
+        for _ in range(min(others, len(self.threads))):
+            self.tasks.put(work)
+
+    def serve(self, tasks):
+        """What a thread does as long as it lives."""
+        while (work := tasks.get()) is not None:
+            work()
+            del work  # and what it holds
+
+    def run(self, share, count):
+        """share(number, failed) for each number below count; their results in order.
+
+        As soon as one fails, failed is no longer empty, and the others had better stop.
+        """
+        left, done, failed, finished = deque(range(count)), [None] * count, [], SimpleQueue()
+
+        def following():
+            try:
+                return left.popleft()
+            except IndexError:  # others have taken the rest
+                return None
+
+        def work():
+            worker = threading.Event()  # gone with this call, whatever happens to it
+            try:
+                self.at_work.add(worker)
+                self.hold_blas()
+                while not failed and (number := following()) is not None:
+                    try:
+                        done[number] = share(number, failed)
+                    except BaseException as error:
+                        failed.append(error)
+                    finally:
+                        finished.put(number)
+            finally:
+                self.at_work.discard(worker)
+                self.hold_blas()
+
+        try:
+            self.ask(work, count - 1)
+            work()
+            taken = count
+            while following() is not None:
+                taken -= 1
+            for _ in range(taken):
+                finished.get()
+        except BaseException as error:
+            failed.append(error)
+        if failed:
+            try:
+                raise failed[0]
+            finally:
+                failed = done = None  # or the error would hold what holds the error
+        return done
+
+
+_team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
+
+
+def _nothing(shape, dtype):
+    """In place of np.empty: as out=None has NumPy's functions make new arrays."""
+
+
+class _Held:
+    """Arrays for tiles of up to so many rows."""
+
+    def __init__(self, kind, rows, sizes):
+        self.kind, self.rows, self.sizes = kind, rows, sizes
+        self.work = None if kind is None else kind(rows, *sizes)
+
+    def cut(self, rows):
+        """The arrays for so many rows: the beginning of each."""
+        if self.work is None or rows == self.rows:
+            return self.work
+        arrays = iter(vars(self.work).values())
+        return self.kind(
+            rows,
+            *self.sizes,
+            lambda shape, dtype: next(arrays).reshape(-1)[: math.prod(shape)].reshape(shape),
+        )
+
+
+def _hold(kind, rows, sizes):
+    """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
+    kept = _pool.free.get((_Held, (kind, *sizes)), ())
+    for held in sorted(kept, key=lambda held: held.rows):
+        if held.rows >= rows:
+            kept.remove(held)
+            return held
+    if kept:
+        kept.pop()  # the new ones take its place, so no more are kept than there are shares of a call
+    return _Held(kind, rows, sizes)
+
+
+def _wide(part):
+    """A small sum in float64, so that it does not matter how many tiles are added to it."""
+    return part.astype(np.float64) if part.size <= 4096 and part.dtype in (np.float32, np.float16) else part
+
+
+def _combined(totals, parts, how):
+    """The totals with one more part each."""
+    return [
+        combine(total, part, out=total) if total.size > 4096 else combine(total, part.astype(total.dtype))
+        for total, part, combine in zip(totals, parts, how or [np.add] * len(totals))
+    ]
+
+
+def _by_tiles(
+    tile,
+    count,
+    most,
+    kinds=(None, None),
+    sizes=((), ()),
+    how=None,
+    uses_blas=True,
+    threads=None,
+    at_most=None,
+):
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+
+    A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
+    their classes, sizes what their arrays depend on besides the number of rows.
+    """
+    work_kind, part_kind = kinds
+
+    def part_arrays():
+        return None if part_kind is None else _borrow(part_kind, *sizes[1])
+
+    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
+    if count <= most:
+        held = _hold(work_kind, count, sizes[0])
+        results = tile(0, count, held.cut(count), new)
+        _give_back(held, work_kind, *sizes[0])
+        return results
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    least = (
+        most if locked else most // 4 + 1
+    )  # without the interpreter's lock small tiles do not queue for it
+    shares = _team.shares(-(-count // least), uses_blas, threads)
+    shares = shares if at_most is None else min(shares, at_most)
+    ends = [count * number // shares for number in range(shares + 1)]
+    heights = [min(most, last - first) for first, last in zip(ends, ends[1:])]
+    works = [_hold(work_kind, rows, sizes[0]) for rows in heights]  # the caller's, whoever computes into them
+    parts = [part_arrays() for _ in heights]
+    sums = [new] + [part_arrays() for _ in heights[1:]]
+    dtypes = []
+
+    def share(number, failed):
+        rows, totals = heights[number], None
+        work = works[number].cut(rows)
+        for first in range(ends[number], ends[number + 1], rows):
+            if failed:
+                return None
+            last = min(first + rows, ends[number + 1])
+            own = work if last - first == rows else works[number].cut(last - first)
+            found = tile(first, last, own, sums[number] if totals is None else parts[number])
+            if totals is None:
+                dtypes[:] = [one.dtype for one in found]
+                totals = [_wide(one) for one in found]
+            else:
+                totals = _combined(totals, found, how)
+        return totals
+
+    totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
+    for other in others:
+        totals = _combined(totals, other, how)
+    for held in works:
+        _give_back(held, work_kind, *sizes[0])
+    for part in (*parts, *sums[1:]):
+        if part is not None:
+            _give_back(part, *sizes[1])
+    return tuple(
+        total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes)
+    )

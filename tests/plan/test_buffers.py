@@ -1,5 +1,6 @@
 """Which values share memory, and that a wrong decision about it is found and named."""
 
+import threading
 import tracemalloc
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
+from graphgrad.emit.runtime.tiles import _team
 from graphgrad.plan import buffers as module
 from graphgrad.plan import plan as planning
 from graphgrad.plan.buffers import Buffer, Placement, place, small
@@ -17,7 +19,8 @@ from tests.autodiff.test_frameworks import grow, steps_of
 
 
 def chain():
-    x, w = gg.input("x", ("n", 3)), gg.param("w", (3,))
+    """Of a known size and too small for a loop."""
+    x, w = gg.input("x", (400, 3)), gg.param("w", (3,))
     a = gg.named(gg.exp(x), "a")
     b = gg.named(a * w, "b")
     c = gg.named(gg.tanh(b), "c")
@@ -38,7 +41,7 @@ def test_an_operand_that_is_read_for_the_last_time_is_written_over():
 
 
 def test_a_buffer_serves_the_next_value_of_its_spec():
-    x, w, v = gg.input("x", ("n", 4)), gg.param("w", (4, 4)), gg.param("v", (4, 4))
+    x, w, v = gg.input("x", (100, 4)), gg.param("w", (4, 4)), gg.param("v", (4, 4))
     first, second, third = (
         gg.named(node, name) for node, name in ((x @ w, "p"), ((x @ w) @ v, "q"), (x @ v, "r"))
     )
@@ -90,7 +93,7 @@ def test_a_value_that_is_read_after_its_buffer_was_reused_is_named():
     wrong = Placement({**placement.buffers, b: placement.buffers[a]}, {**placement.over, b: a}, {})
     with pytest.raises(gg.VerificationError, match=r"reads a: .*but its buffer holds .*") as caught:
         check_placement(statements, results, wrong)
-    assert "b: float32 (n, 3)" in str(caught.value) or "c: float32 (n, 3)" in str(caught.value)
+    assert "b: float32 (400, 3)" in str(caught.value) or "c: float32 (400, 3)" in str(caught.value)
     assert "test_buffers.py" in str(caught.value)
 
 
@@ -189,7 +192,9 @@ def test_memory_is_what_is_allocated():
         name: rng.normal(size=shape).astype(np.float32)
         for name, shape in {"x": (3000, 40), "y": (3000,), "w1": (40, 60), "w2": (60, 1)}.items()
     }
-    model(**{**arrays, "x": arrays["x"][:7], "y": arrays["y"][:7]})  # what is made once, whatever the sizes
+    elsewhere = threading.Thread(target=lambda: model(**arrays))  # what is made once, whatever the thread
+    elsewhere.start()
+    elsewhere.join()
     expected = model.memory(batch=3000)
     peaks = []
     for _ in range(2):
@@ -198,8 +203,8 @@ def test_memory_is_what_is_allocated():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         del result
-    assert abs(peaks[0] - expected.peak) < 2**16, "the first call makes the workspace"
-    assert peaks[1] < expected.results + 2**16, "later ones only their results"
+    assert abs(peaks[0] - expected.peak) < 2**16 * _team.cores(), "the first call makes the workspace"
+    assert peaks[1] < expected.results + 2**16 * _team.cores(), "later ones only their results"
 
 
 def test_residuals_that_look_into_a_reshape_that_may_copy_are_the_callers_own():

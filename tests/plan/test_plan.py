@@ -35,7 +35,8 @@ def test_residuals_are_what_backward_reads_of_forward():
 
 def test_views_and_factors_of_one_term_stand_inside_their_reader():
     plan, _ = lesson8()
-    inside = {node.op.name for routine in plan.routines for node in routine.inside}
+    functions = [one for routine in plan.routines for one in (routine, *routine.loops)]
+    inside = {node.op.name for one in functions for node in one.inside}
     assert {"index", "transpose"} <= inside
     named = [node for routine in plan.routines for node in routine.inside if node.notes.name == "out"]
     assert not named

@@ -41,6 +41,9 @@ INSIDE = [
     "from pathlib import Path",
     "import numpy as np",
     "__import__('os')",
+    "y = os.system('true')",
+    "y = _team.pool",
+    "y = sys.modules",
     "y = __import__('os').system('true')",
     "y = __builtins__",
     "eval('1')",
@@ -147,7 +150,13 @@ def test_what_emitted_modules_never_hold_is_refused(statement):
 
 
 OUTSIDE = [
-    "import os",
+    "import subprocess",
+    "import os as o",
+    "os.register_at_fork(before=print)",
+    "class _Team:\n    def __init__(self):\n        self.lock = None",
+    "_team = 1",
+    "class _Tile:\n    def __init__(self, rows, empty=np.load):\n        self.x = empty((rows,), np.float32)",
+    "class _Tile:\n    def __init__(self, rows, empty=np.empty):\n        self.x = rows.tofile('x')",
     "import numpy as numpy",
     "from numpy import exp",
     "from pathlib import Path as P",

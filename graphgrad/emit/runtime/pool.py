@@ -22,10 +22,10 @@ def _borrow(kind, *sizes):
 
 
 def _give_back(work, *sizes):
-    """Keep arrays for the next call. A thread keeps those of the four sizes of each kind that it used last."""
-    kind = type(work)
-    kept = _pool.free.pop((kind, sizes), [])
+    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    free, key = _pool.free, (type(work), sizes)
+    kept = free.pop(key, [])
     kept.append(work)
-    _pool.free[kind, sizes] = kept
-    for unused in [key for key in list(_pool.free) if key[0] is kind][:-4]:
-        _pool.free.pop(unused, None)
+    free[key] = kept
+    if len(free) > 8:
+        free.pop(next(iter(free)), None)

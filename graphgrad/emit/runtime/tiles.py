@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from graphgrad.emit.runtime.pool import _borrow, _give_back
+from graphgrad.emit.runtime.pool import _borrow, _give_back, _pool
 
 # ---- from here on, word for word ----
 
@@ -86,7 +86,9 @@ class _Team:
         with self.lock:
             try:
                 while len(self.threads) < others and not self.ended:
-                    thread = threading.Thread(target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True)
+                    thread = threading.Thread(
+                        target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
+                    )
                     thread.start()
                     self.threads.append(thread)
             except RuntimeError:  # no more threads can be started
@@ -154,12 +156,35 @@ def _nothing(shape, dtype):
     """In place of np.empty: as out=None has NumPy's functions make new arrays."""
 
 
-def _cut(work, rows, *sizes):
-    """The arrays for a shorter tile: the beginning of each of a longer one's."""
-    arrays = iter(vars(work).values())
-    return type(work)(
-        rows, *sizes, lambda shape, dtype: next(arrays).reshape(-1)[: math.prod(shape)].reshape(shape)
-    )
+class _Held:
+    """Arrays for tiles of up to so many rows."""
+
+    def __init__(self, kind, rows, sizes):
+        self.kind, self.rows, self.sizes = kind, rows, sizes
+        self.work = None if kind is None else kind(rows, *sizes)
+
+    def cut(self, rows):
+        """The arrays for so many rows: the beginning of each."""
+        if self.work is None or rows == self.rows:
+            return self.work
+        arrays = iter(vars(self.work).values())
+        return self.kind(
+            rows,
+            *self.sizes,
+            lambda shape, dtype: next(arrays).reshape(-1)[: math.prod(shape)].reshape(shape),
+        )
+
+
+def _hold(kind, rows, sizes):
+    """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
+    kept = _pool.free.get((_Held, (kind, *sizes)), ())
+    for held in sorted(kept, key=lambda held: held.rows):
+        if held.rows >= rows:
+            kept.remove(held)
+            return held
+    if kept:
+        kept.pop()  # the new ones take its place, so no more are kept than there are shares of a call
+    return _Held(kind, rows, sizes)
 
 
 def _wide(part):
@@ -175,44 +200,54 @@ def _combined(totals, parts, how):
     ]
 
 
-def _by_tiles(tile, count, most, kinds=(None, None), sizes=((), ()), how=None, uses_blas=True, threads=None,
-              at_most=None):
+def _by_tiles(
+    tile,
+    count,
+    most,
+    kinds=(None, None),
+    sizes=((), ()),
+    how=None,
+    uses_blas=True,
+    threads=None,
+    at_most=None,
+):
     """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
 
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
     their classes, sizes what their arrays depend on besides the number of rows.
     """
-    def arrays(which, *rows):
-        return None if kinds[which] is None else _borrow(kinds[which], *rows, *sizes[which])
+    work_kind, part_kind = kinds
 
-    def done_with(which, used, *rows):
-        if used is not None:
-            _give_back(used, *rows, *sizes[which])
+    def part_arrays():
+        return None if part_kind is None else _borrow(part_kind, *sizes[1])
 
-    new = None if kinds[1] is None else kinds[1](*sizes[1], _nothing)
+    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
     if count <= most:
-        work = arrays(0, count)
-        results = tile(0, count, work, new)
-        done_with(0, work, count)
+        held = _hold(work_kind, count, sizes[0])
+        results = tile(0, count, held.cut(count), new)
+        _give_back(held, work_kind, *sizes[0])
         return results
     locked = getattr(sys, "_is_gil_enabled", lambda: True)()
-    least = most if locked else most // 4 + 1  # without the interpreter's lock small tiles do not queue for it
+    least = (
+        most if locked else most // 4 + 1
+    )  # without the interpreter's lock small tiles do not queue for it
     shares = _team.shares(-(-count // least), uses_blas, threads)
     shares = shares if at_most is None else min(shares, at_most)
     ends = [count * number // shares for number in range(shares + 1)]
     heights = [min(most, last - first) for first, last in zip(ends, ends[1:])]
-    works = [arrays(0, rows) for rows in heights]  # the caller's, whoever computes into them
-    parts = [arrays(1) for _ in heights]
-    sums = [new] + [arrays(1) for _ in heights[1:]]
+    works = [_hold(work_kind, rows, sizes[0]) for rows in heights]  # the caller's, whoever computes into them
+    parts = [part_arrays() for _ in heights]
+    sums = [new] + [part_arrays() for _ in heights[1:]]
     dtypes = []
 
     def share(number, failed):
-        rows, work, totals = heights[number], works[number], None
+        rows, totals = heights[number], None
+        work = works[number].cut(rows)
         for first in range(ends[number], ends[number + 1], rows):
             if failed:
                 return None
             last = min(first + rows, ends[number + 1])
-            own = work if work is None or last - first == rows else _cut(work, last - first, *sizes[0])
+            own = work if last - first == rows else works[number].cut(last - first)
             found = tile(first, last, own, sums[number] if totals is None else parts[number])
             if totals is None:
                 dtypes[:] = [one.dtype for one in found]
@@ -224,8 +259,11 @@ def _by_tiles(tile, count, most, kinds=(None, None), sizes=((), ()), how=None, u
     totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
     for other in others:
         totals = _combined(totals, other, how)
-    for rows, work in zip(heights, works):
-        done_with(0, work, rows)
+    for held in works:
+        _give_back(held, work_kind, *sizes[0])
     for part in (*parts, *sums[1:]):
-        done_with(1, part)
-    return tuple(total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes))
+        if part is not None:
+            _give_back(part, *sizes[1])
+    return tuple(
+        total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes)
+    )
