@@ -117,6 +117,13 @@ class Cards:
             return node is self.start or any(origin.role == "seed" for origin in origins)
         return bool(origins)
 
+    def is_reached(self, node: Node) -> bool:
+        """Whether a gradient comes to a node: it has one, or rewriting made it for an op that has."""
+        if node in self.cotangents:
+            return True
+        written = self.graph.written(node)
+        return written is not node and self.graph.current(written) in self.cotangents
+
     def _forward(self) -> list[Written]:
         """What forward computes; a view of a parameter stands with the one statement that reads it, such as ``w.T``."""
         written = {one.node: one for one in self.written if not self.is_derived(one.node)}

@@ -58,8 +58,8 @@ def tell_cards(cards: Cards, title: str | None = None, *, lines: bool = False) -
 def _step(cards: Cards, card: Card) -> Step:
     node = card.stands_for
     inputs = [part for part in card.inputs if not cards.is_number(part)]
-    reached = any(one in cards.cotangents for one in card.nodes)
-    has_backward = bool(card.backward) or (reached and any(part in cards.cotangents for part in inputs))
+    reached = any(map(cards.is_reached, card.nodes))
+    has_backward = bool(card.backward) or (reached and any(map(cards.is_reached, inputs)))
     keeps, uses = _reads(cards, card)
     return Step(
         key=_key(cards, node) if card.forward is not None else f"no {_key(cards, node)}",
@@ -67,7 +67,7 @@ def _step(cards: Cards, card: Card) -> Step:
         scope=cards.scope(node),
         lines=tuple(card.forward.lines) if card.forward is not None else (),
         inputs=tuple(_key(cards, part) for part in inputs),
-        flows=tuple(reached and is_float(part) and part in cards.cotangents for part in inputs),
+        flows=tuple(reached and is_float(part) and cards.is_reached(part) for part in inputs),
         shape=specs_words(node),
         elements=elements(node),
         has_backward=has_backward,
