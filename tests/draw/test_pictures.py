@@ -40,7 +40,9 @@ def test_pictures_of_nodes_are_those_of_level_plain(name, theme):
     assert drawn.scene == compiled.scene
 
 
-@pytest.mark.parametrize("first", range(0, 200, 20))
+@pytest.mark.parametrize(
+    "first", [pytest.param(first, marks=[pytest.mark.slow] * (first >= 40)) for first in range(0, 200, 20)]
+)
 def test_pictures_of_random_graphs(first):
     for seed in range(first, first + 20):
         model = build(Recipe.of(seed))
