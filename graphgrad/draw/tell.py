@@ -183,35 +183,35 @@ def _intermediate_gradient(cards: Cards, card: Card) -> tuple[str, ...] | None:
 
 
 def _results(cards: Cards, mirrored: bool) -> tuple[Result, ...]:
+    """The outputs, and where the backward pass starts; gradients are pills, or outputs too where all stands alone."""
     results: dict[str, Result] = {}
     for at, node in enumerate(cards.graph.outputs[cards.interface.outputs]):
-        if cards.is_number(node) or (mirrored and cards.is_derived(node)):
-            continue  # a gradient is a pill
-        if node not in cards.nodes and not node.op.is_leaf and node.op.name != "const":
-            continue
-        label = _label(cards, at)
-        seed = None
-        if cards.interface.seeds and at == cards.interface.seeds[0].output:
-            seed = (
-                f"starts from the cotangent of {label}"
-                if cards.interface.needs_cotangent
-                else f"seed ∂{label}/∂{label} = 1"
-            )
-        key = _key(cards, node) if mirrored else cards.key(node)
-        results.setdefault(key, Result(key, label, seed))
+        shown = node in cards.nodes or node.op.is_leaf or node.op.name == "const"
+        if shown and not cards.is_number(node) and not (mirrored and cards.is_derived(node)):
+            key = _key(cards, node) if mirrored else cards.key(node)
+            results.setdefault(key, Result(key, _label(cards, at), _start(cards, at)))
+    loss = cards.loss
+    if mirrored and loss is not None and loss in cards.owner:
+        results[_key(cards, loss)] = Result(_key(cards, loss), _loss(cards), _seed(_loss(cards)))
     if not mirrored and cards.interface.seeds:
-        for wanted, node in zip(
-            cards.interface.wrt or (), cards.graph.outputs[cards.interface.gradients(0)], strict=True
-        ):
+        gradients = cards.graph.outputs[cards.interface.gradients(0)]
+        for wanted, node in zip(cards.interface.wrt or (), gradients, strict=True):
             if node in cards.nodes:
-                key = cards.key(node)
-                results.setdefault(
-                    key, Result(key, f"∂{_loss(cards)}/∂{cards.name(cards.graph.current(wanted))}")
-                )
-    if mirrored and cards.loss in cards.owner and cards.loss is not None:
-        key, label = _key(cards, cards.loss), _loss(cards)
-        results[key] = Result(key, label, f"seed ∂{label}/∂{label} = 1")
+                label = f"∂{_loss(cards)}/∂{cards.name(cards.graph.current(wanted))}"
+                results.setdefault(cards.key(node), Result(cards.key(node), label))
     return tuple(results.values())
+
+
+def _start(cards: Cards, output: int) -> str | None:
+    """How the backward pass starts at an output, if it does."""
+    if not cards.interface.seeds or output != cards.interface.seeds[0].output:
+        return None
+    label = _label(cards, output)
+    return f"starts from the cotangent of {label}" if cards.interface.needs_cotangent else _seed(label)
+
+
+def _seed(label: str) -> str:
+    return f"seed ∂{label}/∂{label} = 1"
 
 
 def _facts(cards: Cards, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -219,14 +219,11 @@ def _facts(cards: Cards, steps: Sequence[Step]) -> tuple[str, ...]:
     number: Size = 0
     for leaf in params:
         number = number + leaf.size
-    facts = (
-        [count(number, "parameter") if isinstance(number, int) else f"{number} parameters"] if params else []
-    )
+    facts = [count(number, "parameter") if isinstance(number, int) else f"{number} parameters"] * bool(params)
     derived = sum(step.derived for step in steps)
-    facts.append(
-        f"forward {count(sum(bool(step.lines or not step.has_backward) for step in steps) - derived, 'op')}"
-    )
+    forward = sum(bool(step.lines or not step.has_backward) for step in steps) - derived
     backward = sum(len(step.backward_lines) for step in steps) + derived
+    facts.append(f"forward {count(forward, 'op')}")
     if cards.interface.wrt is not None or backward:
         facts.append(f"backward {count(backward, 'op' if derived else 'line')}")
         facts.append(f"keeps {size_words(kept_bytes(cards.residuals))} of activations")
