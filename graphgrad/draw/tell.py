@@ -226,6 +226,7 @@ def _facts(cards: Cards, steps: Sequence[Step]) -> tuple[str, ...]:
     facts.append(f"forward {count(forward, 'op')}")
     if cards.interface.wrt is not None or backward:
         facts.append(f"backward {count(backward, 'op' if derived else 'line')}")
-        facts.append(f"keeps {size_words(kept_bytes(cards.residuals))} of activations")
+        nbytes = kept_bytes(cards.residuals, cards.plan.routines[0].by_loop)
+        facts.append(f"keeps {size_words(nbytes)} of activations")
     floats = dict.fromkeys(str(leaf.dtype) for leaf in cards.interface.arguments if leaf.dtype.kind == "f")
     return (*facts, *((" and ".join(floats),) if floats else ()))

@@ -5,6 +5,7 @@ from itertools import cycle
 import pytest
 
 import graphgrad as gg
+from graphgrad.draw.words import size_words
 from tests.draw.checks import check_scene, emitted, told
 from tests.fuzz.graphs import Recipe, build
 from tests.models import MODELS
@@ -24,7 +25,9 @@ def check_picture(compiled, **options):
 @pytest.mark.parametrize("name", MODELS)
 def test_pictures_of_models(name, level):
     loss, wrt = MODELS[name].build()
-    picture = check_picture(gg.compile(loss, wrt=wrt, level=level), detail="op")
+    compiled = gg.compile(loss, wrt=wrt, level=level)
+    picture = check_picture(compiled, detail="op")
+    assert f"keeps {size_words(compiled.plan.memory.residuals)} of activations" in picture.story.facts
     assert picture.story.mirrored == (name != "physics")  # which has second derivatives
     if picture.story.mirrored:
         pills = [card for card in picture.scene.cards if card.kind == "grad"]
