@@ -117,6 +117,13 @@ class Cards:
             return node is self.start or any(origin.role == "seed" for origin in origins)
         return bool(origins)
 
+    def is_reached(self, node: Node) -> bool:
+        """Whether a gradient comes to a node: it has one, or rewriting made it for an op that has."""
+        if node in self.cotangents:
+            return True
+        written = self.graph.written(node)
+        return written is not node and self.graph.current(written) in self.cotangents
+
     def _forward(self) -> list[Written]:
         """What forward computes; a view of a parameter stands with the one statement that reads it, such as ``w.T``."""
         written = {one.node: one for one in self.written if not self.is_derived(one.node)}
@@ -233,7 +240,7 @@ def _is_view_of_parameter(one: Written) -> bool:
 def _names(plan: Plan, source: Source) -> Namer:
     """The names of the functions that are told."""
     schedule = plan.schedule
-    names = Namer(plan)
+    names = source.names or Namer(plan)
     if any(one.function == "forward_and_backward" for one in source.statements):
         return names.within(plan.routine("fused").routine)
     return names.within(schedule.backwards[0]) if schedule.backwards else names

@@ -1,6 +1,7 @@
 """A scene as DOT in which everything already has its place, for Graphviz to draw without laying out.
 
-Every text goes through `html.escape`: names are the user's, and may hold what DOT or HTML reads as its own.
+Every text goes through `html.escape` or `_text`: names are the user's, and may hold what DOT or HTML reads as its own.
+Lines are written here and not by the graphviz package, which looks three times at each of a hundred thousand values.
 """
 
 from __future__ import annotations
@@ -24,8 +25,20 @@ from graphgrad.draw.shapes import (
     Run,
     Scene,
     Swatch,
+)  # fmt: skip
+from graphgrad.draw.style import (
+    CARDS,
+    EDGES,
+    MONO,
+    SANS,
+    SUBSTITUTE,
+    CardKind,
+    EdgeKind,
+    Palette,
+    Role,
+    clean_lines,
+    palette,
 )
-from graphgrad.draw.style import CARDS, EDGES, MONO, SANS, SUBSTITUTE, Palette, Role, clean_lines, palette
 
 graphviz: Any = lazy_import("graphviz")
 
@@ -45,200 +58,196 @@ class _Writer:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.colors: Palette = palette(scene.theme)
+        self.lines: list[str] = []
 
     def digraph(self) -> Any:
         scene, colors = self.scene, self.colors
-        root = graphviz.Digraph(
-            "graphgrad",
-            engine="neato",
-            graph_attr={
-                **_GRAPH,
-                "id": f"{scene.prefix}-graph",
-                "bgcolor": colors.paper,
-                "tooltip": _text(scene.title),
-            },
-            node_attr=_NODE,
-            edge_attr={**_EDGE, "fontcolor": colors.muted},
-        )
-        self._bands(root)
+        self._bands()
         for card in scene.cards:
             if card.band is None:
-                self._card(root, card)
+                self._card(card)
         for label in (*scene.labels, *(band.label for band in scene.bands)):
-            self._label(root, label)
+            self._label(label)
         for card in scene.cards:
             if card.bar is not None:
+                border = FOLD if card.folded else 0.0
                 left, _, _, bottom = card.box
-                middle = bottom - (FOLD if card.folded else 0.0) - PAD_Y - (1.2 * BAR_HEIGHT + 2) / 2
-                self._bar(root, card.id, (left + (FOLD if card.folded else 0.0) + PAD_X, middle), card.bar)
+                middle = bottom - border - PAD_Y - (1.2 * BAR_HEIGHT + 2) / 2
+                self._bar(card.id, (left + border + PAD_X, middle), card.bar)
         for swatch in scene.legend:
-            self._swatch(root, swatch)
+            self._swatch(swatch)
         for number, corner in enumerate(((0.0, 0.0), (scene.width, scene.height))):
-            self._nothing(root, f"{scene.prefix}-corner{number}", corner)  # holds the margins open
+            self._nothing(f"{scene.prefix}-corner{number}", corner)  # holds the margins open
         for edge in scene.edges:
-            self._edge(root, edge)
-        return root
+            self._edge(edge)
+        about = {
+            "id": f"{scene.prefix}-graph",
+            "bgcolor": colors.paper,
+            "tooltip": clean_lines(scene.title) or " ",
+        }
+        return graphviz.Digraph(
+            "graphgrad",
+            engine="neato",
+            graph_attr={**_GRAPH, **{key: graphviz.escape(value) for key, value in about.items()}},
+            node_attr=_NODE,
+            edge_attr={**_EDGE, "fontcolor": colors.muted},
+            body=self.lines,
+        )
+
+    def _write(self, what: str, attributes: dict[str, str]) -> None:
+        self.lines.append(f"{what} [{' '.join(f'{key}={value}' for key, value in attributes.items())}]\n")
+
+    def _node(self, name: str, **attributes: str) -> None:
+        self._write(f'"{name}"', attributes)
 
     def _pos(self, *points: Point) -> str:
-        return " ".join(f"{_number(x)},{_number(self.scene.height - y)}" for x, y in points)
+        height = self.scene.height
+        return " ".join([f"{x:.2f},{height - y:.2f}" for x, y in points])
 
-    def _bands(self, root: Any) -> None:
+    def _bands(self) -> None:
         """Each band is a cluster inside the one around it; bands come outer before inner."""
         inside: list[list[Card]] = [[] for _ in self.scene.bands]
         for card in self.scene.cards:
             if card.band is not None:
                 inside[card.band].append(card)
-        open_bands: list[Any] = []
-
-        def close(down_to: int) -> None:
-            while len(open_bands) > down_to:
-                done = open_bands.pop()
-                (open_bands[-1] if open_bands else root).subgraph(done)
-
+        depth = 0
         for band, cards in zip(self.scene.bands, inside, strict=True):
-            close(band.depth)
-            left, bottom = self._pos((band.left, band.bottom)).split(",")
-            right, top = self._pos((band.right, band.top)).split(",")
-            cluster = graphviz.Digraph(
-                f"cluster_{band.id}",
-                graph_attr={
-                    "bb": f"{left},{bottom},{right},{top}",
-                    "id": band.id,
-                    "class": "layer",
-                    "label": "",
-                    "style": "rounded,filled",
-                    "color": self.colors.band_line,
-                    "fillcolor": self.colors.band,
-                    "tooltip": _text(band.name),
-                },
-            )
+            self.lines += ["}\n"] * (depth - band.depth)
+            depth = band.depth + 1
+            self.lines.append(f'subgraph "cluster_{band.id}" {{\n')
+            attributes = {
+                "bb": f'"{self._pos((band.left, band.bottom))},{self._pos((band.right, band.top))}"',
+                "id": f'"{band.id}"',
+                "class": '"layer"',
+                "label": '""',
+                "style": '"rounded,filled"',
+                "color": f'"{self.colors.band_line}"',
+                "fillcolor": f'"{self.colors.band}"',
+                "tooltip": _text(band.name),
+            }
+            self._write("graph", attributes)
             for card in cards:
-                self._card(cluster, card)
-            open_bands.append(cluster)
-        close(0)
+                self._card(card)
+        self.lines += ["}\n"] * depth
 
-    def _card(self, graph: Any, card: Card) -> None:
-        style = CARDS[card.kind]
+    def _box(self, kind: CardKind) -> dict[str, str]:
+        """How a kind of card is drawn."""
+        style = CARDS[kind]
+        return {
+            "color": f'"{self.colors[style.line]}"',
+            "fillcolor": f'"{self.colors[style.fill]}"',
+            "penwidth": f'"{_number(style.penwidth)}"',
+            **({"style": '"rounded,filled,dashed"'} if style.dashed else {}),
+        }
+
+    def _card(self, card: Card) -> None:
         extra = 2 * FOLD if card.folded else 0.0  # Graphviz draws the second border outside the node
-        graph.node(
+        self._node(
             card.id,
             label=_table(card.text, card.width - extra - 2 * PAD_X, self.colors, center=len(card.text) == 1),
-            pos=self._pos((card.x, card.y)),
+            pos=f'"{self._pos((card.x, card.y))}"',
             width=_inches(card.width - extra),
             height=_inches(card.height - extra),
-            id=card.id,
-            color=self.colors[style.line],
-            fillcolor=self.colors[style.fill],
-            penwidth=_number(style.penwidth),
+            id=f'"{card.id}"',
             tooltip=_text(card.tooltip),
-            **{"class": f"{card.kind} {card.side}"},
+            **self._box(card.kind),
+            **{"class": f'"{card.kind} {card.side}"'},
             **({"peripheries": "2"} if card.folded else {}),
-            **({"style": "rounded,filled,dashed"} if style.dashed else {}),
         )
 
-    def _label(self, graph: Any, label: Label) -> None:
+    def _label(self, label: Label) -> None:
         width = _room(label)
-        graph.node(
+        self._node(
             label.id,
             label=_table((label.text,), width, self.colors),
-            pos=self._pos((label.x + width / 2, label.y)),
+            pos=f'"{self._pos((label.x + width / 2, label.y))}"',
             width=_inches(width + 4),
             height=_inches(1.2 * max(run.size for run in label.text) + 6),
-            id=label.id,
+            id=f'"{label.id}"',
             shape="plaintext",
-            style="",
-            tooltip=" ",
-            **{"class": "label"},
+            style='""',
+            tooltip='" "',
+            **{"class": '"label"'},
         )
 
-    def _nothing(self, graph: Any, name: str, point: Point) -> None:
-        graph.node(
-            name, label="", pos=self._pos(point), shape="point", style="invis", width="0.01", height="0.01"
-        )
+    def _nothing(self, name: str, point: Point) -> None:
+        pos = f'"{self._pos(point)}"'
+        self._node(name, label='""', pos=pos, shape="point", style="invis", width="0.01", height="0.01")
 
-    def _bar(self, graph: Any, name: str, start: Point, share: float) -> None:
+    def _bar(self, name: str, start: Point, share: float) -> None:
         """A bar from a point on, filled so far: its length is what is read, on paper and in any colours."""
         x, y = start
-        roles: tuple[Role, Role] = ("muted", "paper")
-        for part, width in (("whole", BAR_WIDTH), ("full", BAR_WIDTH * share)):
-            graph.node(
+        parts: tuple[tuple[str, float, Role, Role], ...]
+        parts = (("whole", BAR_WIDTH, "muted", "paper"), ("full", BAR_WIDTH * share, "ink", "ink"))
+        for part, width, line, fill in parts:
+            self._node(
                 f"{name}-{part}",
-                label="",
-                pos=self._pos((x + width / 2, y)),
+                label='""',
+                pos=f'"{self._pos((x + width / 2, y))}"',
                 width=_inches(width),
                 height=_inches(BAR_HEIGHT),
-                id=f"{name}-{part}",
+                id=f'"{name}-{part}"',
                 style="filled",
-                color=self.colors[roles[0]],
-                fillcolor=self.colors[roles[1]],
+                color=f'"{self.colors[line]}"',
+                fillcolor=f'"{self.colors[fill]}"',
                 penwidth="0.8",
-                tooltip=" ",
-                **{"class": "bar"},
+                tooltip='" "',
+                **{"class": '"bar"'},
             )
-            roles = ("ink", "ink")
 
-    def _swatch(self, graph: Any, swatch: Swatch) -> None:
-        self._label(graph, swatch.label)
+    def _swatch(self, swatch: Swatch) -> None:
+        self._label(swatch.label)
         if swatch.card is not None:
-            style = CARDS[swatch.card]
-            graph.node(
+            self._node(
                 swatch.id,
-                label="",
-                pos=self._pos((swatch.x + 11, swatch.y)),
+                label='""',
+                pos=f'"{self._pos((swatch.x + 11, swatch.y))}"',
                 width=_inches(22),
                 height=_inches(13),
-                id=swatch.id,
-                color=self.colors[style.line],
-                fillcolor=self.colors[style.fill],
-                penwidth=_number(style.penwidth),
-                tooltip=style.means,
-                style="rounded,filled,dashed" if style.dashed else "rounded,filled",
-                **{"class": f"{swatch.card} legend"},
+                id=f'"{swatch.id}"',
+                tooltip=_text(CARDS[swatch.card].means),
+                **self._box(swatch.card),
+                **{"class": f'"{swatch.card} legend"'},
             )
         if swatch.bar:
-            self._bar(graph, swatch.id, (swatch.x, swatch.y), 1.0)
+            self._bar(swatch.id, (swatch.x, swatch.y), 1.0)
         if swatch.edge is not None:
             line = EDGES[swatch.edge]
-            ends = (swatch.x, swatch.y), (swatch.x + 26, swatch.y)
+            (x0, y), (x1, _) = ends = (swatch.x, swatch.y), (swatch.x + 26, swatch.y)
             for number, end in enumerate(ends):
-                self._nothing(graph, f"{swatch.id}-{number}", end)
-            (x0, y), (x1, _) = ends
+                self._nothing(f"{swatch.id}-{number}", end)
             points = ((x0, y), (x0 + 6, y), (x1 - 13, y), (x1 - 7, y))
-            graph.edge(
-                f"{swatch.id}-0",
-                f"{swatch.id}-1",
-                id=swatch.id,
-                pos=f"e,{self._pos(ends[1])} {self._pos(*points)}",
-                color=self.colors[line.line],
-                penwidth="1.4",
-                style=line.dash,
-                arrowhead=line.head,
-                tooltip=line.means,
-                **{"class": f"{swatch.edge} legend"},
-            )
+            attributes = {
+                "id": f'"{swatch.id}"',
+                "class": f'"{swatch.edge} legend"',
+                "pos": f'"e,{self._pos(ends[1])} {self._pos(*points)}"',
+                "penwidth": "1.4",
+                "tooltip": _text(line.means),
+            }
+            self._write(f'"{swatch.id}-0" -> "{swatch.id}-1"', {**attributes, **self._line(swatch.edge)})
 
-    def _edge(self, graph: Any, edge: Edge) -> None:
-        style = EDGES[edge.kind]
-        end = "" if style.head == "none" else f"e,{self._pos(edge.tip)} "
+    def _line(self, kind: EdgeKind) -> dict[str, str]:
+        """How a kind of edge is drawn."""
+        style = EDGES[kind]
+        return {"color": f'"{self.colors[style.line]}"', "style": style.dash, "arrowhead": style.head}
+
+    def _edge(self, edge: Edge) -> None:
+        end = "" if EDGES[edge.kind].head == "none" else f"e,{self._pos(edge.tip)} "
         attributes = {
-            "id": edge.id,
-            "class": edge.kind,
-            "pos": end + self._pos(*edge.points),
-            "color": self.colors[style.line],
+            "id": f'"{edge.id}"',
+            "class": f'"{edge.kind}"',
+            "pos": f'"{end}{self._pos(*edge.points)}"',
             "penwidth": _number(edge.width),
-            "style": style.dash,
-            "arrowhead": style.head,
             "tooltip": _text(edge.tooltip),
+            **self._line(edge.kind),
         }
         if edge.label is not None:
             label = edge.label
-            text = _runs(label.text, self.colors)
-            attributes["label"] = (
-                f"<{text}>" if label.centered else _table((label.text,), _room(label), self.colors)
-            )
-            attributes["lp"] = self._pos((label.x + _room(label) / 2, label.y))
+            text, width = _runs(label.text, self.colors), _room(label)
+            attributes["label"] = f"<{text}>" if label.centered else _table((label.text,), width, self.colors)
+            attributes["lp"] = f'"{self._pos((label.x + width / 2, label.y))}"'
             attributes["labeltooltip"] = attributes["tooltip"]
-        graph.edge(edge.tail, edge.head, **attributes)
+        self._write(f'"{edge.tail}" -> "{edge.head}"', attributes)
 
 
 def _room(label: Label) -> float:
@@ -267,9 +276,10 @@ def _run(run: Run, colors: Palette) -> str:
     return f'<FONT COLOR="{colors[run.role]}" POINT-SIZE="{_number(run.size)}"{face}>{text}</FONT>'
 
 
-def _text(text: str) -> Any:
-    """An attribute in which backslashes and angle brackets mean themselves."""
-    return graphviz.escape(clean_lines(text)) if text.strip() else " "
+def _text(text: str) -> str:
+    """A quoted attribute in which every character means itself."""
+    text = clean_lines(text) if text.strip() else " "
+    return '"' + text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _inches(points: float) -> str:

@@ -145,11 +145,12 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _break(line: str, room: int) -> int:
-    """The space to break at: not too far left, the last one, and before an operator rather than after it."""
+    """The space to break at: not too far left, within few brackets, after a comma or before an operator."""
     best, found, depth = (room, 0, 0), 0, 0
     for at, letter in enumerate(line[:room]):
         depth += (letter in "([{") - (letter in ")]}")
-        cost = (depth, line[at + 1 : at + 2] not in "+-*/@", -at)
+        operator = line[at + 1 : at + 2] in "+-*/@"
+        cost = (depth, 0 if line[at - 1] == "," else 1 if operator else 2, -at)
         if letter == " " and "=" not in line[at - 1 : at + 2] and at > room // 4 and cost < best:
             best, found = cost, at
     return found

@@ -136,11 +136,11 @@ class _Folding:
         reads = _some(self.shapes[key] for key in outside)
         gives = _some(self.shapes[step.key] for step in given)
         lines = (f"{reads} → {gives}" if reads else gives, _each(len(steps), "op", unit.times))
-        arrays = self._counted(unit, "param array", lambda leaf: int(leaf.kind == "param"))
-        if any(leaf.kind == "param" and leaf.elements is None for leaf in self._inside(unit.repeated)):
-            return (*lines, *arrays)
+        params = [leaf for leaf in self._inside(unit.steps) if leaf.kind == "param"]
+        if any(leaf.elements is None for leaf in params):  # a size is symbolic: arrays can be counted
+            return lines + self._counted(unit, "param array", lambda leaf: int(leaf.kind == "param"))
         return lines + self._counted(
-            unit, "param", lambda leaf: leaf.elements or 0 if leaf.kind == "param" else 0
+            unit, "param", lambda leaf: (leaf.elements or 0) * (leaf.kind == "param")
         )
 
     def _backward_details(

@@ -45,9 +45,10 @@ def _wrap(parts: Sequence[str], between: str, width: float) -> list[str]:
     return lines
 
 
-def column_heads(prefix: str, left: float, right: float | None, y: float) -> list[Label]:
-    """``forward ↓`` and ``backward ↑`` above their halves."""
-    run = Run("forward  ↓", "forward", HEAD_SIZE, bold=True)
+def column_heads(prefix: str, left: float, right: float | None, y: float, both: bool) -> list[Label]:
+    """``forward ↓`` and ``backward ↑`` above their halves; or `both` above one column."""
+    text = "forward, then backward  ↓" if both else "forward  ↓"
+    run = Run(text, "ink" if both else "forward", HEAD_SIZE, bold=True)
     heads = [text_label(f"{prefix}-forward", (run,), left, y, center=True)]
     if right is not None:
         run = Run("backward  ↑", "backward", HEAD_SIZE, bold=True)

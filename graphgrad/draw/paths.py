@@ -31,7 +31,7 @@ def rounded(corners: Sequence[Point], *, arrow: bool) -> tuple[tuple[Point, ...]
         points += [_between(start, corner, _ROUND), _between(end, corner, _ROUND), end]
     if len(points) == 1 or _length(points[-1], line[-1]) > 0.01:
         points += _straight(points[-1], line[-1])
-    return tuple((round(x, 2), round(y, 2)) for x, y in points), (round(tip[0], 2), round(tip[1], 2))
+    return tuple(points), tip
 
 
 def swung(start: Point, end: Point, *, arrow: bool) -> tuple[tuple[Point, ...], Point]:

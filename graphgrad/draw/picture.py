@@ -7,6 +7,7 @@ from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
+from graphgrad.core.collector import collector_paused
 from graphgrad.draw.beside import beside
 from graphgrad.draw.dot import dot_source
 from graphgrad.draw.render import check_theme, inline_svg, render_bytes, render_file
@@ -45,6 +46,10 @@ class Picture:
     @cached_property
     def scene(self) -> Scene:
         """Every card, line and text with its coordinates, as plain data."""
+        with collector_paused():  # a large picture is nothing but objects that stay
+            return self._laid_out()
+
+    def _laid_out(self) -> Scene:
         if self.after is None:
             return build_scene(self.story, theme=self._theme, backward=self._backward, title=self._title)
         left, right = (
@@ -55,7 +60,8 @@ class Picture:
     @cached_property
     def source(self) -> str:
         """DOT text with fixed positions, for ``neato -n2``."""
-        return dot_source(self.scene)
+        with collector_paused():
+            return dot_source(self.scene)
 
     def render(self, path: str | os.PathLike[str]) -> Path:
         """Write ``.svg``, ``.png``, ``.pdf`` or ``.dot`` by the suffix of ``path``; returns the path."""

@@ -53,7 +53,13 @@ def build_scene(
     layout, axis = _moved(layout, shift), axis + shift
     labels, y = header(prefix, title, story.facts, width)
     trunk = shift
-    labels += column_heads(prefix, trunk, 2 * axis - trunk if backward else None, y + 14)
+    labels += column_heads(
+        prefix,
+        trunk,
+        2 * axis - trunk if backward else None,
+        y + 14,
+        any(step.derived for step in story.steps),
+    )
     heights = stack_rows(sheet, sheet.rows, layout.exits, layout.entries, y + 26)
     placer = Placer(prefix, sheet, layout, heights, axis, dock_half, _band_of_row(heights, len(sheet.rows)))
     cards, edges = placer.run()

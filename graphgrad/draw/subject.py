@@ -107,15 +107,17 @@ def _of_layer(layer: Any, wrt: Any) -> tuple[Node, Any]:
     if len(needed) != 1:
         raise ArgumentError(f"{name} takes {len(needed)} arguments, and a picture can guess one", hint=hint)
     refused = ""
-    for shape in _shapes(layer.parameters()):
-        x = input(needed[0].name, shape)
+    parameters: list[Node] = layer.parameters()
+    dtype = next((leaf.dtype for leaf in parameters if leaf.dtype.kind == "f"), "float32")
+    for shape in _shapes(parameters):
+        x = input(needed[0].name, shape, dtype)
         try:
             output = layer(x)
         except GraphgradError as error:
             refused = str(error).splitlines()[0]
             continue
         Structure.of(output, f"the result of {name}")
-        return output, [*layer.parameters(), x] if wrt is None else wrt
+        return output, [*parameters, x] if wrt is None else wrt
     raise ArgumentError(f"no input that a picture can guess fits {name}", saw=[refused], hint=hint)
 
 

@@ -58,8 +58,8 @@ def tell_cards(cards: Cards, title: str | None = None, *, lines: bool = False) -
 def _step(cards: Cards, card: Card) -> Step:
     node = card.stands_for
     inputs = [part for part in card.inputs if not cards.is_number(part)]
-    reached = any(one in cards.cotangents for one in card.nodes)
-    has_backward = bool(card.backward) or (reached and any(part in cards.cotangents for part in inputs))
+    reached = any(map(cards.is_reached, card.nodes))
+    has_backward = bool(card.backward) or (reached and any(map(cards.is_reached, inputs)))
     keeps, uses = _reads(cards, card)
     return Step(
         key=_key(cards, node) if card.forward is not None else f"no {_key(cards, node)}",
@@ -67,7 +67,7 @@ def _step(cards: Cards, card: Card) -> Step:
         scope=cards.scope(node),
         lines=tuple(card.forward.lines) if card.forward is not None else (),
         inputs=tuple(_key(cards, part) for part in inputs),
-        flows=tuple(reached and is_float(part) and part in cards.cotangents for part in inputs),
+        flows=tuple(reached and is_float(part) and cards.is_reached(part) for part in inputs),
         shape=specs_words(node),
         elements=elements(node),
         has_backward=has_backward,
@@ -88,39 +88,25 @@ def _key(cards: Cards, node: Node) -> str:
 
 
 def _passes(cards: Cards, card: Card, inputs: Sequence[Node]) -> tuple[str, ...]:
-    """Gradients by what a card reads that need no code on it: the cotangent of its result itself, or what another card
-    computes."""
+    """Gradients that reach an input as the very cotangent of the result."""
     own = cards.cotangents.get(card.stands_for)
     lines: dict[str, None] = {}
     for part in inputs:
-        found = cards.cotangents.get(part)
-        if (
-            found is None
-            or part not in cards.owner
-            or (found is not own and not _stands_elsewhere(cards, card, found))
-        ):
-            continue
-        left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(found)
-        if left != right:
-            lines[f"{left} = {right}"] = None
+        if own is not None and cards.cotangents.get(part) is own and part in cards.owner:
+            left, right = f"d_{cards.name(cards.owner[part].stands_for)}", cards.name(own)
+            if left != right:
+                lines[f"{left} = {right}"] = None
     return tuple(lines)
-
-
-def _stands_elsewhere(cards: Cards, card: Card, cotangent: Node) -> bool:
-    """Whether another card computes all of a gradient, and not a sum to which this one adds."""
-    roles = [origin.role for origin in cards.graph.origins.get(cotangent, ())]
-    return "accumulate" not in roles and cards.right.get(cotangent, card) is not card
 
 
 def _without_code(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
     """What is said where nothing is computed for a step of the chain rule."""
-    own = cards.cotangents.get(card.stands_for)
-    found = [cards.cotangents[part] for part in inputs if part in cards.cotangents]
-    if own in found or not found:
+    found = dict.fromkeys(cards.cotangents[part] for part in inputs if part in cards.cotangents)
+    if not found or cards.cotangents.get(card.stands_for) in found:
         return "gradient flows through"
-    if any(_stands_elsewhere(cards, card, node) for node in found):
-        return "computed on another card"
-    return f"goes into {', '.join(dict.fromkeys(map(cards.name, found)))}"
+    sums = [node for node in found if any(o.role == "accumulate" for o in cards.graph.origins.get(node, ()))]
+    names = ", ".join(map(cards.name, sums or found))
+    return f"goes into {names}" if sums else f"computed on another card, as {names}"
 
 
 def _rule(cards: Cards, card: Card, inputs: Sequence[Node]) -> str:
@@ -197,35 +183,35 @@ def _intermediate_gradient(cards: Cards, card: Card) -> tuple[str, ...] | None:
 
 
 def _results(cards: Cards, mirrored: bool) -> tuple[Result, ...]:
+    """The outputs, and where the backward pass starts; gradients are pills, or outputs too where all stands alone."""
     results: dict[str, Result] = {}
     for at, node in enumerate(cards.graph.outputs[cards.interface.outputs]):
-        if cards.is_number(node) or (mirrored and cards.is_derived(node)):
-            continue  # a gradient is a pill
-        if node not in cards.nodes and not node.op.is_leaf and node.op.name != "const":
-            continue
-        label = _label(cards, at)
-        seed = None
-        if cards.interface.seeds and at == cards.interface.seeds[0].output:
-            seed = (
-                f"starts from the cotangent of {label}"
-                if cards.interface.needs_cotangent
-                else f"seed ∂{label}/∂{label} = 1"
-            )
-        key = _key(cards, node) if mirrored else cards.key(node)
-        results.setdefault(key, Result(key, label, seed))
+        shown = node in cards.nodes or node.op.is_leaf or node.op.name == "const"
+        if shown and not cards.is_number(node) and not (mirrored and cards.is_derived(node)):
+            key = _key(cards, node) if mirrored else cards.key(node)
+            results.setdefault(key, Result(key, _label(cards, at), _start(cards, at)))
+    loss = cards.loss
+    if mirrored and loss is not None and loss in cards.owner:
+        results[_key(cards, loss)] = Result(_key(cards, loss), _loss(cards), _seed(_loss(cards)))
     if not mirrored and cards.interface.seeds:
-        for wanted, node in zip(
-            cards.interface.wrt or (), cards.graph.outputs[cards.interface.gradients(0)], strict=True
-        ):
+        gradients = cards.graph.outputs[cards.interface.gradients(0)]
+        for wanted, node in zip(cards.interface.wrt or (), gradients, strict=True):
             if node in cards.nodes:
-                key = cards.key(node)
-                results.setdefault(
-                    key, Result(key, f"∂{_loss(cards)}/∂{cards.name(cards.graph.current(wanted))}")
-                )
-    if mirrored and cards.loss in cards.owner and cards.loss is not None:
-        key, label = _key(cards, cards.loss), _loss(cards)
-        results[key] = Result(key, label, f"seed ∂{label}/∂{label} = 1")
+                label = f"∂{_loss(cards)}/∂{cards.name(cards.graph.current(wanted))}"
+                results.setdefault(cards.key(node), Result(cards.key(node), label))
     return tuple(results.values())
+
+
+def _start(cards: Cards, output: int) -> str | None:
+    """How the backward pass starts at an output, if it does."""
+    if not cards.interface.seeds or output != cards.interface.seeds[0].output:
+        return None
+    label = _label(cards, output)
+    return f"starts from the cotangent of {label}" if cards.interface.needs_cotangent else _seed(label)
+
+
+def _seed(label: str) -> str:
+    return f"seed ∂{label}/∂{label} = 1"
 
 
 def _facts(cards: Cards, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -233,16 +219,14 @@ def _facts(cards: Cards, steps: Sequence[Step]) -> tuple[str, ...]:
     number: Size = 0
     for leaf in params:
         number = number + leaf.size
-    facts = (
-        [count(number, "parameter") if isinstance(number, int) else f"{number} parameters"] if params else []
-    )
+    facts = [count(number, "parameter") if isinstance(number, int) else f"{number} parameters"] * bool(params)
     derived = sum(step.derived for step in steps)
-    facts.append(
-        f"forward {count(sum(bool(step.lines or not step.has_backward) for step in steps) - derived, 'op')}"
-    )
+    forward = sum(bool(step.lines or not step.has_backward) for step in steps) - derived
     backward = sum(len(step.backward_lines) for step in steps) + derived
+    facts.append(f"forward {count(forward, 'op')}")
     if cards.interface.wrt is not None or backward:
         facts.append(f"backward {count(backward, 'op' if derived else 'line')}")
-        facts.append(f"keeps {size_words(kept_bytes(cards.residuals))} of activations")
+        nbytes = kept_bytes(cards.residuals, cards.plan.routines[0].by_loop)
+        facts.append(f"keeps {size_words(nbytes)} of activations")
     floats = dict.fromkeys(str(leaf.dtype) for leaf in cards.interface.arguments if leaf.dtype.kind == "f")
     return (*facts, *((" and ".join(floats),) if floats else ()))

@@ -56,7 +56,7 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     text += ["", *map(wrap, selfcheck_text(writer).rstrip("\n").split("\n"))]
     for name in runtimes(plan):
         text += ["", "", *runtime.text(name).split("\n")]
-    return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays)
+    return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays, names)
 
 
 def runtimes(plan: Plan) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def outline(plan: Plan) -> Source:
         for line in lines
         if line.nodes
     ]
-    return Source(plan.schedule.interface.name, "", tuple(statements))
+    return Source(plan.schedule.interface.name, "", tuple(statements), names=names)
 
 
 def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphgrad.core.node import Node
+
+if TYPE_CHECKING:
+    from graphgrad.emit.namer import Namer
 
 WIDTH = 110
 _WIDEST_CODE = 62
@@ -53,6 +56,8 @@ class Source:
     statements: tuple[Statement, ...]
     arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """Constants too large to write down, which stand in a file beside the module."""
+    names: Namer | None = None
+    """What everything in it is called; None if nobody knows any more."""
 
     @cached_property
     def by_line(self) -> Mapping[int, Statement]:

@@ -5,6 +5,7 @@ from itertools import cycle
 import pytest
 
 import graphgrad as gg
+from graphgrad.draw.words import size_words
 from tests.draw.checks import check_scene, emitted, told
 from tests.fuzz.graphs import Recipe, build
 from tests.models import MODELS
@@ -24,7 +25,9 @@ def check_picture(compiled, **options):
 @pytest.mark.parametrize("name", MODELS)
 def test_pictures_of_models(name, level):
     loss, wrt = MODELS[name].build()
-    picture = check_picture(gg.compile(loss, wrt=wrt, level=level), detail="op")
+    compiled = gg.compile(loss, wrt=wrt, level=level)
+    picture = check_picture(compiled, detail="op")
+    assert f"keeps {size_words(compiled.plan.memory.residuals)} of activations" in picture.story.facts
     assert picture.story.mirrored == (name != "physics")  # which has second derivatives
     if picture.story.mirrored:
         pills = [card for card in picture.scene.cards if card.kind == "grad"]
@@ -40,8 +43,9 @@ def test_pictures_of_nodes_are_those_of_level_plain(name, theme):
     assert drawn.scene == compiled.scene
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 200, 20))
+@pytest.mark.parametrize(
+    "first", [pytest.param(first, marks=[pytest.mark.slow] * (first >= 40)) for first in range(0, 200, 20)]
+)
 def test_pictures_of_random_graphs(first):
     for seed in range(first, first + 20):
         model = build(Recipe.of(seed))
