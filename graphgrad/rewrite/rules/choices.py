@@ -50,7 +50,7 @@ RULES = (
         after="where(c, x, 0)",
         examples=[{**one, "d": "float32", "dtype": "float32"} for one in _ONE if one["x"] != ()]
         + [{"c": ("bool", ("n", 2)), "x": ("n", 2), "d": "float64", "dtype": "float64"}],
-        declined=[{"c": (3,), "x": (3,), "d": "float64", "dtype": "float64"}],
+        declined=[{"c": ("int32", (3,)), "x": (3,), "d": "float64", "dtype": "float64"}],
     ),
     rule(
         "where_same",
