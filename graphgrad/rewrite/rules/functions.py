@@ -34,7 +34,7 @@ NORM = rule(
     "norm",
     lambda s: sqrt(s),
     lambda s: root_or_zero(s),
-    safety="exact",
+    safety="widening",
     when=_is_sum_of_squares,
     before="sqrt(sum(square(x), axes=a, keepdims=k))",
     after="the same with the gradient 0 at 0, where it is 0 / 0: linalg.norm(x, axes=a, keepdims=k)",
