@@ -97,7 +97,7 @@ def _joined_once(node: Node, present: Collection[Node]) -> Outcome:
 
 
 def _items(*items: Any) -> tuple[Any, ...]:
-    return tuple(slice(*item, 1) if isinstance(item, tuple) else item for item in items)
+    return tuple(slice(item[0], item[1], 1) if isinstance(item, tuple) else item for item in items)
 
 
 RULES = (
