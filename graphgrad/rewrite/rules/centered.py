@@ -11,7 +11,7 @@ from graphgrad.rewrite.pattern import mean, square, sum
 from graphgrad.rewrite.rule import Example, Found, Outcome, Rule
 
 
-def _squared(node: Node) -> Node | None:
+def squared(node: Node) -> Node | None:
     """What was squared, in either spelling."""
     if node.op.name == "square" or (node.op.name == "multiply" and node.inputs[0] is node.inputs[1]):
         return node.inputs[0]
@@ -33,11 +33,11 @@ def _averaged(node: Node) -> Node | None:
 def _variance(node: Node, present: Collection[Node]) -> Outcome:
     """Not covariances: of an infinite x and a finite y the written form may be inf, and the centred one is nan."""
     both, apart = node.inputs
-    average = _squared(apart)
+    average = squared(apart)
     first, second = _averaged(both), None if average is None else _averaged(average)
     if average is None or first is None or second is None:
         return None
-    x = _squared(first.inputs[0])
+    x = squared(first.inputs[0])
     if x is None or x is not second.inputs[0] or first.attrs != second.attrs:
         return None
     axes = first.attrs["axes"]

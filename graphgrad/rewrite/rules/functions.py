@@ -6,6 +6,7 @@ from graphgrad.core.node import Node
 from graphgrad.ops.statistics import root_or_zero
 from graphgrad.rewrite.pattern import abs, exp, log, op, sigmoid, sqrt, square, where
 from graphgrad.rewrite.rule import Declined, rule
+from graphgrad.rewrite.rules.centered import squared
 
 equal = op("equal")
 
@@ -23,11 +24,7 @@ UNDONE = (
 
 def _is_sum_of_squares(s: Node) -> bool:
     """Whether a number is 0 or more, never -0.0, because squares are added up."""
-    return s.op.name == "sum" and s.dtype.kind == "f" and _is_square(s.inputs[0])
-
-
-def _is_square(x: Node) -> bool:
-    return x.op.name == "square" or (x.op.name == "multiply" and x.inputs[0] is x.inputs[1])
+    return s.op.name == "sum" and s.dtype.kind == "f" and squared(s.inputs[0]) is not None
 
 
 NORM = rule(
