@@ -11,7 +11,7 @@ from graphgrad.core.form import ATOM, PRODUCT, SUM, Destination, Form, Lines, Sp
 from graphgrad.core.node import Node
 from graphgrad.ops.elementary import sigmoid
 from graphgrad.ops.family import binary
-from graphgrad.ops.leaf import Operand
+from graphgrad.ops.leaf import Operand, scalar_value
 
 
 def _reference(x: Any, y: Any) -> Any:
@@ -21,7 +21,9 @@ def _reference(x: Any, y: Any) -> Any:
 def _spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     # where p is near y, the first summand is exactly 0; and an infinite x gives what its logarithms would
     x, y = parts[0].at(ATOM), parts[1].at(PRODUCT)
-    return Form(f"{x} * (({x} > 0) - {y}) + np.log1p(np.exp(-np.abs({x})))", SUM)
+    if scalar_value(node.inputs[0]) is not None:  # NumPy's functions take a number of Python's for a float64
+        x = f"{speller.dtype(node.dtype)}({x})"
+    return Form(f"{x} * (np.heaviside({x}, 0) - {y}) + np.log1p(np.exp(-np.abs({x})))", SUM)
 
 
 def _into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:

@@ -153,8 +153,11 @@ class _Pass:
             rebuilt = self._rebuilt(node, new)
             if rebuilt is not node:
                 self.changes.made.append((rebuilt, node))
-            new[node] = result = self._settle(rebuilt, node, found)
-            found = None
+            if found is None and rebuilt.op.name not in self._index:
+                new[node] = result = rebuilt
+            else:
+                new[node] = result = self._settle(rebuilt, node, found)
+                found = None
             self._acquire(result, self._readings[node])
             for part in rebuilt.inputs:
                 self._release(part)

@@ -12,11 +12,13 @@ from graphgrad.rewrite.engine import declines, visit, visit_once
 from graphgrad.rewrite.lineage import Decline, Lineage
 from graphgrad.rewrite.rule import Rule
 from graphgrad.rewrite.rules import (
+    around,
     casts,
     chains,
     choices,
     contract,
     functions,
+    joined,
     neutral,
     parts,
     positive,
@@ -47,13 +49,13 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
         ),
     ),
     ("powers", powers.RULES),
-    ("shapes", (*shapes.RULES, *reductions.RULES, *scattered.RULES)),
+    ("shapes", (*shapes.RULES, *joined.RULES, *around.RULES, *reductions.RULES, *scattered.RULES)),
     ("products", (*contract.RULES, *chains.RULES)),
     ("share", canonical.RULES),
 )
 """Run in this order, again and again until no rule fires."""
 
-STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE)
+STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE, functions.NORM)
 """Before differentiation, once."""
 
 LOWERED: tuple[Rule, ...] = parts.RULES

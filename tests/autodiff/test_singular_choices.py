@@ -109,3 +109,18 @@ def test_a_row_that_is_not_chosen_spoils_nothing(level, keepdims, reduce):
         _, grads = model(np.array([[4.0, 0.25], [0.0, -1.0]]), cotangent=cotangent)
     scale = 1 if reduce is gg.sum else 0.5
     np.testing.assert_allclose(grads["x"], scale * np.array([[0.25, 1], [0, 0]]))
+
+
+@pytest.mark.parametrize("level", ["default", "fast"])
+@pytest.mark.parametrize(
+    "squares", [gg.square, lambda x: x * x, lambda x: x**2], ids=["square", "product", "power"]
+)
+def test_a_norm_that_is_written_out_has_the_gradient_zero_at_zero(level, squares):
+    x = gg.input("x", (3, 2), "float64")
+    array = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]])
+    model = gg.compile(gg.sum(gg.sqrt(gg.sum(squares(x), axis=1))), wrt=x, level=level)
+    with np.errstate(all="ignore"):
+        value, grads = model(array)
+        assert model.verify(x=array)
+    assert value == 7
+    np.testing.assert_allclose(grads["x"], [[0.6, 0.8], [0, 0], [0, -1]])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import graphgrad as gg
@@ -110,6 +110,7 @@ def test_graphs_that_rules_fire_on(level, moves, seed):
 
 
 @given(moves=moves_of, seed=st.integers(0, 2**16))
+@example(moves=[("largest", 0, 0), ("root", 2, 0)], seed=0)  # the root of a square, where that is exactly 0
 def test_compiled_models_are_what_was_written(moves, seed):
     rng = np.random.default_rng(seed)
     leaves = [gg.input(f"x{at}", (3, 3), "float64") for at in range(2)]
@@ -119,5 +120,11 @@ def test_compiled_models_are_what_was_written(moves, seed):
     with np.errstate(all="ignore"):  # some slopes are infinite where a mask or a difference is exactly 0
         found, grads = model(*values.values())
         expected = interpret([output, *gg.grad(output, leaves)], values)
-    assert_same([np.asarray(found), *grads.values()], list(expected), 1e-7, 1e-9, "the compiled model")
+    found = [np.asarray(found), *grads.values()]
+    if any(firing.safety == "widening" for firing in model.firings):  # finite where the written form is not
+        expected = [
+            np.where(np.isfinite(one) & ~np.isfinite(other), one, other)
+            for one, other in zip(found, expected, strict=True)
+        ]
+    assert_same(found, list(expected), 1e-7, 1e-9, "the compiled model")
     assert gg.compile(output, wrt=leaves).source == model.source

@@ -1,6 +1,8 @@
 """Every rule, on its own left side: it fires, changes no spec, no value beyond its class and no gradient."""
 
+import ast
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,16 @@ from graphgrad.core.dim import evaluate
 from graphgrad.core.graph import Graph
 from graphgrad.core.traverse import toposort
 from graphgrad.interpret import interpret, interpret_all
+from graphgrad.rewrite import fold
 from graphgrad.rewrite.engine import apply_rules, declines, visit_once
 from graphgrad.rewrite.measure import total
-from graphgrad.rewrite.passes import PASSES, STABLE
+from graphgrad.rewrite.passes import LOWERED, PASSES, STABLE
+from graphgrad.rewrite.rule import Declined
 from tests.rewrite.samples import SIZES, assignments, built, cases, difference, dtypes_of, shown
 
 ROOT = Path(__file__).parent.parent.parent
 REPEATED = [rule for _, rules in PASSES for rule in rules]
-ONCE = [rule for rule in STABLE if rule not in REPEATED]
+ONCE = [rule for rule in (*STABLE, *LOWERED) if rule not in REPEATED]
 RULES = [*REPEATED, *ONCE]
 
 
@@ -46,7 +50,7 @@ def check_values(rule, before, after):
     reorders = rule.safety == "rounding" and "power" not in rule.name and rule.name != "reciprocal"
     # products of huge numbers on the way are what a chain is not right for in another order
     tame = {"rounding": reorders, "range": "chain" in rule.name}.get(
-        rule.safety, "mean" in rule.name or rule.name in ("variance", "softmax_gradient")
+        rule.safety, "mean" in rule.name or rule.name in ("variance", "variance_by_sums", "softmax_gradient")
     )
     for values in assignments(before.inputs, rng, tame):
         if rule.safety == "range":
@@ -148,3 +152,47 @@ def test_the_page_of_rules_is_what_the_rules_say():
     refresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(refresh)
     assert refresh.REWRITES.read_text(encoding="utf-8") == refresh.rewrites(), "run docs/refresh.py"
+
+
+# ---- why not ----
+
+OTHERWISE = {
+    "transposed_product": lambda x, y: gg.transpose(x @ y),
+    "column_of_product": lambda x, y: gg.expand_dims(x @ y[:, 0], 1),
+    "scaled_twice": lambda x, y: (gg.sum(x) * (y.shape[0] * gg.const(2.0, y.dtype))) * y.shape[0],
+}
+"""Graphs on which a rule declines as it does on no example of its own left side."""
+
+
+@pytest.fixture
+def reasons_given(monkeypatch):
+    """Within: the places in the source where a rule says why it declines."""
+    given = set()
+    made = Declined.__init__
+
+    def noted(self, reason):
+        caller = sys._getframe(1)
+        given.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
+        made(self, reason)
+
+    monkeypatch.setattr(Declined, "__init__", noted)
+    return given
+
+
+def test_every_reason_for_declining_is_given_somewhere(reasons_given):
+    for rule, example in DECLINED:
+        applied(graph_of(rule, example, dtypes_of(rule, example)[0]), rule)
+    x, y = gg.input("x", ("n", 3)), gg.input("y", (3, 2))
+    for rule in RULES:
+        if rule.name in OTHERWISE:
+            graph = Graph((x, y), (OTHERWISE[rule.name](x, y),))
+            after, (why,) = applied(graph, rule)
+            assert after is graph and why.rule == rule.name
+    missing = []
+    for path in [*(ROOT / "graphgrad" / "rewrite" / "rules").glob("*.py"), Path(fold.__file__)]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Declined":
+                lines = range(node.lineno, node.end_lineno + 1)
+                if not any((path.name, line) in reasons_given for line in lines):
+                    missing.append(f"{path.name}:{node.lineno} {ast.unparse(node)}")
+    assert not missing

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import numpy as np
+
 from graphgrad.core.node import Node
 from graphgrad.core.spec import broadcast
 from graphgrad.ops.compare import where as choose
-from graphgrad.rewrite.pattern import broadcast_to, cast, where
-from graphgrad.rewrite.rule import Declined, Example, rule
+from graphgrad.ops.leaf import const
+from graphgrad.rewrite.pattern import broadcast_to, cast, op, where
+from graphgrad.rewrite.rule import Declined, Example, Found, Outcome, Rule, rule
 
 _ONE: tuple[Example, ...] = (
     {"c": ("bool", (3,)), "x": (3,)},
@@ -40,7 +45,52 @@ def _no_mask(c: Node) -> Declined | None:
     return None if c.dtype.kind == "b" else Declined("it is cast from numbers, not from a mask")
 
 
+invert = op("invert")
+
+
+def _all_alike(node: Node, present: Collection[Node]) -> Outcome:
+    """A constant mask that takes one branch everywhere; a single one is `where_true`'s and `where_false`'s."""
+    c, x, y = node.inputs
+    if c.op.name != "const" or not c.shape or not c.attrs["value"].size:
+        return None
+    mask = c.attrs["value"]
+    if mask.any() and not mask.all():
+        return Declined("it takes some of both branches")
+    return Found(_in_shape_of(x, c, y) if mask.all() else _in_shape_of(y, c, x))
+
+
 RULES = (
+    Rule(
+        name="where_all_alike",
+        safety="exact",
+        roots=("where",),
+        needs=("where", "const"),
+        attempt=_all_alike,
+        before="where(c, x, y), c a constant that is True everywhere, or nowhere",
+        after="x, or y",
+        build=lambda x, y, c: where(const(np.array(c)), x, y),
+        variables=("x", "y", "c"),
+        attributes=frozenset({"c"}),
+        examples=({"x": (2,), "y": (2,), "c": (True, True)}, {"x": (), "y": (3, 1), "c": (False, False)}),
+        declined=({"x": (2,), "y": (2,), "c": (True, False)},),
+    ),
+    rule(
+        "where_inverted",
+        lambda c, x, y: where(invert(c), x, y),
+        lambda c, x, y: where(c, y, x),
+        safety="exact",
+        examples=_TWO,
+    ),
+    rule(
+        "mask_complement_times",
+        lambda c, x, d: (1 - cast(c, d)) * x,
+        lambda c, x: choose(c, 0, x),
+        safety="widening",
+        when=_no_mask,
+        after="where(c, 0, x)",
+        examples=[{**one, "d": "float32", "dtype": "float32"} for one in _ONE if one["x"] != ()],
+        declined=[{"c": ("int32", (3,)), "x": (3,), "d": "float64", "dtype": "float64"}],
+    ),
     rule(
         "mask_times",
         lambda c, x, d: cast(c, d) * x,
@@ -50,7 +100,7 @@ RULES = (
         after="where(c, x, 0)",
         examples=[{**one, "d": "float32", "dtype": "float32"} for one in _ONE if one["x"] != ()]
         + [{"c": ("bool", ("n", 2)), "x": ("n", 2), "d": "float64", "dtype": "float64"}],
-        declined=[{"c": (3,), "x": (3,), "d": "float64", "dtype": "float64"}],
+        declined=[{"c": ("int32", (3,)), "x": (3,), "d": "float64", "dtype": "float64"}],
     ),
     rule(
         "where_same",

@@ -41,6 +41,12 @@ RULES = (
     rule("maximum_self", lambda x: maximum(x, x), lambda x: x, safety="exact", dtypes=_BOTH),
     rule("minimum_self", lambda x: minimum(x, x), lambda x: x, safety="exact", dtypes=_BOTH),
     rule(
+        "maximum_again", lambda x, y: maximum(maximum(x, y), y), lambda x, y: maximum(x, y), safety="rounding"
+    ),
+    rule(
+        "minimum_again", lambda x, y: minimum(minimum(x, y), y), lambda x, y: minimum(x, y), safety="rounding"
+    ),
+    rule(
         "relu_of_nonnegative",
         lambda x: maximum(x, 0),
         lambda x: x,

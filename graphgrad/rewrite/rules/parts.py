@@ -37,6 +37,9 @@ RULES = (
         when=_are_few,
         after="sum(x, a, k) / n",
         examples=({"x": ("n", 3), "a": (0,), "k": False}, {"x": ("n", 2), "a": (0, 1), "k": True}),
-        declined=({"x": (2, 3), "a": (0,), "k": False},),
+        declined=(
+            {"x": (2, 3), "a": (0,), "k": False},
+            {"x": ("n", 3), "a": (0,), "k": False, "dtype": "float16"},
+        ),
     ),
 )

@@ -56,6 +56,6 @@ RULES = (
         examples=[{"x": (3,), "n": n} for n in range(2, _LARGEST + 1)]
         + [{"x": ("n", 2), "n": -n, "dtype": "float64"} for n in range(2, _LARGEST + 1)]
         + [{"x": ("n", 2), "n": -n, "dtype": "float32"} for n in range(2, _LARGEST + 1)],
-        declined=[{"x": (3,), "n": 2.5}, {"x": (3,), "n": 9}, {"x": (3,), "n": (3,)}],
+        declined=[{"x": (3,), "n": 2.5}, {"x": (3,), "n": 9}, {"x": (3,), "n": (3,)}, {"x": (3,), "n": 1}],
     ),
 )

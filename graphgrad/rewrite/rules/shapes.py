@@ -61,9 +61,24 @@ def _not_leading(a: Axes) -> Declined | None:
 def _tangled(i: Sequence[Any], j: Sequence[Any]) -> Declined | None:
     if None in i or None in j:
         return Declined("an axis is put in")
-    if any(_ALL not in pair for pair in zip(_slices(i), j, strict=True)):
-        return Declined("two slices of one axis")
+    if any(_ALL not in pair and _after(*pair) is None for pair in zip(_slices(i), j, strict=True)):
+        return Declined("two slices of one axis, not both of neighbours counted from the start")
     return None
+
+
+def _after(first: slice, then: Any) -> Any:
+    """One item for a slice and one after it; None if it takes more to say than their bounds."""
+    bounds = [item for one in (first, then) if isinstance(one, slice) for item in (one.start, one.stop)]
+    bounds += [then] if not isinstance(then, slice) else []
+    if any(not (item is None or (isinstance(item, int) and item >= 0)) for item in bounds):
+        return None
+    if first.step != 1 or (isinstance(then, slice) and then.step != 1):
+        return None
+    start = first.start or 0
+    if not isinstance(then, slice):
+        return start + then
+    ends = [first.stop, None if then.stop is None else start + then.stop]
+    return slice(start + (then.start or 0), min((end for end in ends if end is not None), default=None), 1)
 
 
 def _slices(items: Sequence[Any]) -> list[Any]:
@@ -72,12 +87,12 @@ def _slices(items: Sequence[Any]) -> list[Any]:
 
 
 def _merged(i: Sequence[Any], j: Sequence[Any]) -> tuple[Any, ...]:
-    """One index for one after the other; no axis is sliced by both."""
+    """One index for one after the other."""
     later = iter(j)
     items = []
     for item in i:
         other = next(later) if isinstance(item, slice) else _ALL
-        items.append(other if item == _ALL else item)
+        items.append(other if item == _ALL else item if other == _ALL else _after(item, other))
     return tuple(items)
 
 
@@ -223,8 +238,18 @@ RULES = (
             {"x": (4, 5), "i": (1,), "j": (slice(1, 3),)},
             {"x": ("n", 5, 3), "i": (slice(None), 2), "j": (slice(1, None), 0)},
             {"x": (4, 5), "i": (slice(0, 2),), "j": (slice(None), 1)},
+            {
+                "x": ("n + 3", 5),
+                "i": (slice(1, None), slice(1, 4)),
+                "j": (slice(2, None), slice(1, 2)),
+                "with": ("n",),
+            },
+            {"x": (5,), "i": (slice(1, 3),), "j": (1,)},
         ],
-        declined=[{"x": (4, 5), "i": (slice(0, 3),), "j": (1,)}, {"x": (4, 5), "i": (None, 1), "j": (0,)}],
+        declined=[
+            {"x": (6, 5), "i": (slice(0, 6, 2),), "j": (slice(1, 2),)},
+            {"x": (4, 5), "i": (None, 1), "j": (0,)},
+        ],
     ),
     rule(
         "index_expand",

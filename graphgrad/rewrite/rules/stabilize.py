@@ -12,7 +12,8 @@ from graphgrad.rewrite.pattern import abs, exp, log, op, power, sigmoid, square
 from graphgrad.rewrite.rule import Declined, rule
 from graphgrad.rewrite.rules import centered, entropy, shifted
 
-expm1, log1p, logaddexp, tanh = op("expm1"), op("log1p"), op("logaddexp"), op("tanh")
+expm1, log1p, logaddexp = op("expm1"), op("log1p"), op("logaddexp")
+reciprocal, tanh = op("reciprocal"), op("tanh")
 
 
 # ---- logarithms of powers ----
@@ -75,8 +76,10 @@ RULES = (
         declined=[{"x": (3,), "n": 2.5}, {"x": (3,), "n": -2}, {"x": (3,), "n": 3}, {"x": (3,), "n": (3,)}],
     ),
     rule("exp_minus_one", lambda x: exp(x) - 1, lambda x: expm1(x), safety="widening"),
+    rule("minus_one_and_exp", lambda x: exp(x) + -1, lambda x: expm1(x), safety="widening"),
     rule("one_minus_exp", lambda x: 1 - exp(x), lambda x: -expm1(x), safety="widening"),
     rule("sigmoid", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x), safety="widening"),
+    rule("sigmoid_by_reciprocal", lambda x: reciprocal(1 + exp(x)), lambda x: sigmoid(-x), safety="widening"),
     rule("sigmoid_of_exps", lambda x: exp(x) / (1 + exp(x)), lambda x: sigmoid(x), safety="widening"),
     rule(
         "tanh_of_exps",
@@ -94,4 +97,5 @@ RULES = (
     shifted.SOFTMAX,
     shifted.SOFTMAX_IN_GRADIENT,
     centered.VARIANCE,
+    centered.VARIANCE_BY_SUMS,
 )
