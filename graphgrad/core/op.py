@@ -187,6 +187,11 @@ def op_named(name: str) -> Op:
     return _registry[name]
 
 
+def function_named(name: str) -> Callable[..., Node]:
+    """The function that builds nodes of the op registered under `name`."""
+    return _functions[name]
+
+
 def registry() -> Mapping[str, tuple[Op, Callable[..., Node]]]:
     """Every op with the function that builds its nodes, by name."""
     return {name: (op, _functions[name]) for name, op in _registry.items()}

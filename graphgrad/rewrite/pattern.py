@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphgrad.core.node import Node
-from graphgrad.core.op import op_named, registry
+from graphgrad.core.op import function_named, op_named
 
 COMMUTATIVE = frozenset({"add", "multiply", "maximum", "minimum", "equal", "not_equal"})
 """Ops whose patterns also match with the operands the other way round."""
@@ -211,7 +211,7 @@ def op(name: str) -> Callable[..., Any]:
         first = args[0] if op_named(name).operands is None else args
         if any(isinstance(part, _Term) for part in (*first, *args)):
             return _call(name, *args)
-        return registry()[name][1](*args)
+        return function_named(name)(*args)
 
     return build
 
