@@ -9,7 +9,7 @@ from __future__ import annotations
 
 CACHE = 2**20
 """Bytes for what a tile computes."""
-_SLICES = 4 * 2**20
+_SLICES = 8 * 2**20
 """Bytes for what it reads of arguments and writes of results."""
 _FLOPS_PER_BYTE = 300
 """Operations of a tile for each byte of what is added up from tile to tile."""

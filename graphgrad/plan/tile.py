@@ -119,7 +119,7 @@ def tile(
         except _NoTile as error:
             whole[error.node] = None
             continue
-        return Tiling(_in_order(steps, found, loops), {
+        return Tiling(_in_order(steps, results, found, loops), {
             node: need.reason for node, need in found.needs.items() if need.reason
         })  # fmt: skip
 
@@ -132,14 +132,32 @@ class _NoTile(Exception):
 
 
 def _in_order(
-    steps: Sequence[Node], found: Dependence, loops: Mapping[int, Loop | None]
+    steps: Sequence[Node], results: Sequence[Node], found: Dependence, loops: Mapping[int, Loop | None]
 ) -> tuple[Node | Loop, ...]:
-    """Loops, and what is computed at once, each when all it needs is there."""
+    """Loops, and what is computed at once, each just before the first that reads it."""
     at: dict[int, list[Node | Loop]] = {time: [loop] for time, loop in loops.items() if loop is not None}
+    latest = _latest(steps, results, found)
     for node in steps:
         if node not in found.stored and found.needs[node].kind != "partial" and node in found.whole_at:
-            at.setdefault(found.whole_at[node], []).append(node)
+            at.setdefault(latest[node], []).append(node)
     return tuple(item for time in sorted(at) for item in at[time])
+
+
+def _latest(steps: Sequence[Node], results: Sequence[Node], found: Dependence) -> dict[Node, int]:
+    """For what is computed at once, the time just before the first that reads it."""
+    latest: dict[Node, int] = {node: found.whole_at.get(node, 0) for node in results}
+    for node in reversed(steps):
+        kind = found.needs[node].kind
+        if kind == "whole":
+            latest.setdefault(node, found.whole_at[node])
+        times = []
+        if kind != "whole":
+            times.append(found.times[node] - 1)
+        if node in found.whole_at and kind != "partial" and node not in found.stored:
+            times.append(latest.setdefault(node, found.whole_at[node]))
+        for part in node.inputs if times else ():
+            latest[part] = min(latest.get(part, times[0]), *times)
+    return latest
 
 
 # ---- what crosses from one loop to another ----
@@ -199,20 +217,32 @@ def _computed_here(part: Node, read: Cut, found: Dependence, stored: Mapping[Nod
 
 
 def _again(node: Node, found: Dependence, stored: Mapping[Node, None]) -> float:
-    """What it costs to compute a value once more, from what is there as a whole."""
+    """What it costs to compute a value once more, from what is there as a whole, or will be since it is dear itself."""
     total = 0.0
     pending, seen = [node], {node}
     while pending:
         one = pending.pop()
-        if not one.op.view:
-            flops = one.op.cost(tuple(part.spec for part in one.inputs), one.spec)
-            total += _PASS * usual(size_of(one.shape)) + _FLOP * usual(flops)
+        total += _own_cost(one)
         for part in one.inputs:
             need = found.needs.get(part)
-            if need is not None and need.kind == "mapped" and part not in stored and part not in seen:
-                seen.add(part)
+            if need is None or need.kind != "mapped" or part in stored or part in seen:
+                continue
+            seen.add(part)
+            if found.times[part] == found.times[node] or not _is_dear(part):
                 pending.append(part)
     return total
+
+
+def _own_cost(node: Node) -> float:
+    if node.op.view:
+        return 0.0
+    flops = node.op.cost(tuple(part.spec for part in node.inputs), node.spec)
+    return _PASS * usual(size_of(node.shape)) + _FLOP * usual(flops)
+
+
+def _is_dear(node: Node) -> bool:
+    """Whether a value is dearer to compute than to keep, whatever it is computed from."""
+    return _own_cost(node) > _STORE * usual(size_of(node.shape))
 
 
 # ---- the body of a loop ----

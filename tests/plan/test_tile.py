@@ -24,11 +24,6 @@ def small_tiles(monkeypatch):
     monkeypatch.setattr(loops, "rows_for", lambda *sizes: min(TILE, sizes[-1]))
 
 
-@pytest.fixture
-def no_tiles(monkeypatch):
-    monkeypatch.setattr(plan, "arrange", lambda graph, routine, *rest: Arranged(routine.steps, {}))
-
-
 def untiled(*args, **kwargs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "arrange", lambda graph, routine, *rest: Arranged(routine.steps, {}))
@@ -81,7 +76,7 @@ def test_what_needs_all_rows_is_named_with_the_reason():
     reasons = model.plan.main.at_once
     assert "sort needs all of batch at once" in reasons.values()
     assert {model.graph.describe(node) for node in reasons} >= {"ranked: float32 (batch, 2)"}
-    assert len(model.plan.main.loops) == 2, "one before, and one after"
+    assert len(model.plan.main.loops) == 3, "before it, between it and its gradient, and after that"
 
 
 def test_batch_norm_reads_its_rows_in_several_loops_and_stores_what_is_dear():
@@ -98,7 +93,7 @@ def test_batch_norm_reads_its_rows_in_several_loops_and_stores_what_is_dear():
     )
     assert len(model.plan.main.loops) == 3, "the mean, the variance, and the rest"
     limited = gg.compile(model.graph.outputs[0], memory_limit=30_000, threads=1, name="norm")
-    assert not limited.plan.main.filled, "but not where memory is short"
+    assert not any(loop.loop.stored for loop in limited.plan.main.loops), "but not where memory is short"
     arrays = {
         "x": np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32),
         "w": np.ones((64, 8), np.float32),
