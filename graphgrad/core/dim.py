@@ -10,7 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -189,6 +189,7 @@ def _normal(terms: Mapping[Monomial, int]) -> Size:
     return Dim(kept)
 
 
+@lru_cache(maxsize=2**14)
 def add(a: Size, b: Size) -> Size:
     terms = _terms(a)
     for monomial, factor in _terms(b).items():
@@ -196,6 +197,7 @@ def add(a: Size, b: Size) -> Size:
     return _normal(terms)
 
 
+@lru_cache(maxsize=2**14)
 def multiply(a: Size, b: Size) -> Size:
     terms: dict[Monomial, int] = {}
     for left, m in _terms(a).items():
@@ -208,6 +210,7 @@ def multiply(a: Size, b: Size) -> Size:
     return _normal(terms)
 
 
+@lru_cache(maxsize=2**14)
 def floor_divide(a: Size, b: Size) -> Size:
     """`a // b`, exact where every term of `a` divides, else a size of its own.
 

@@ -137,7 +137,7 @@ def less_degrees(size: Size, ddof: float, like: Node) -> Operand:
     """n - ddof, at least 0, in the dtype of a node."""
     if isinstance(size, Dim):
         whole = isinstance(ddof, int)
-        n = run_time_size(add(size, -ddof) if whole else size, like.dtype)  # type: ignore[arg-type]  # an int then
+        n = run_time_size(add(size, -ddof) if whole else size, like.dtype)
         return n if whole else n - ddof
     return const(size - ddof if size > ddof else 0, like.dtype)
 
