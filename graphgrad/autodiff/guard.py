@@ -8,10 +8,11 @@ it took is followed back through every op.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from graphgrad.autodiff.sign import above_zero
 from graphgrad.core.node import Node
 from graphgrad.core.op import apply
 from graphgrad.core.spec import broadcast
@@ -36,6 +37,8 @@ Condition: TypeAlias = tuple[Node, bool]
 class Guards:
     """For each node, where any of its cotangents can be other than 0 because of choices on the way."""
 
+    singular: dict[Node, None]
+    """What may itself be nan or inf, or have such a derivative, for finite arguments."""
     risky: dict[Node, None]
     """What may be nan or inf, or have such a derivative, where it is not wanted."""
     exposed: dict[Node, None]
@@ -48,14 +51,18 @@ class Guards:
         """For a graph, in topological order."""
         risky: dict[Node, None] = {}
         exposed: dict[Node, None] = {}
+        singular: dict[Node, None] = {}
         if any(node.op.name == CHOICE for node in order):
+            above = above_zero(order)
             for node in order:
-                unsafe = node.op.singular(node) or any(part in risky for part in node.inputs)
+                if node.op.singular(node) and not _is_regular(node, above):
+                    singular[node] = None
+                unsafe = node in singular or any(part in risky for part in node.inputs)
                 if unsafe and node.op.name != CHOICE:
                     risky[node] = None
                 if node in risky or any(part in exposed for part in node.inputs):
                     exposed[node] = None
-        return Guards(risky, exposed)
+        return Guards(singular, risky, exposed)
 
     def start(self, nodes: Iterable[Node]) -> None:
         """Cotangents that are given went through no choice; nor does one whose way is not followed."""
@@ -92,10 +99,10 @@ class Guards:
             return term
         if node.op.elementwise:
             watched = [part for part in (node, *node.inputs) if part in self.risky]
-            is_needed = node.op.singular(node) or _reads(term, watched, node, g)
+            is_needed = node in self.singular or _reads(term, watched, node, g)
             return _masked(taken, term) if is_needed else term
         watched = [part for part in (node, node.inputs[index]) if part in self.risky]
-        if not (node.op.singular(node) or _reads(term, watched, node, g)):
+        if not (node in self.singular or _reads(term, watched, node, g)):
             return term
         condition = _pulled_back(node, index, taken)
         return term if condition is None else _masked(condition, term)
@@ -159,6 +166,12 @@ def _along_axes(node: Node, index: int, condition: Condition) -> Condition:
 def _true_where(condition: Condition) -> Node:
     node, wanted = condition
     return node if wanted else where(node, False, True)
+
+
+def _is_regular(node: Node, above: Mapping[Node, None]) -> bool:
+    """Whether an op that may be singular is not, for what it is given is above 0."""
+    operand = node.op.regular_above_zero
+    return operand is not None and node.inputs[operand] in above
 
 
 def _both(first: Condition, second: Condition | None) -> Condition:

@@ -135,6 +135,8 @@ class Op:
     singular: Callable[[Node], bool]
     """Whether a node's value or derivative may be inf or nan for finite inputs: then the branch that `where`
     did not take is guarded."""
+    regular_above_zero: int | None
+    """The operand that leaves nothing singular where it is above 0: what is divided by, or a root is taken of."""
     piecewise_constant: bool
     """Differentiable with gradient zero."""
     is_leaf: bool
@@ -271,6 +273,7 @@ def _defaults() -> dict[str, Any]:
         "temporaries": lambda node: (),
         "is_expression": True,
         "singular": lambda node: False,
+        "regular_above_zero": None,
         "piecewise_constant": False,
         "is_leaf": False,
         "promote": lambda arguments: tuple(map(bound("as_node"), arguments)),

@@ -79,6 +79,7 @@ def _is_never_zero(node: Node) -> bool:
     low=0.5,
     noun="ratio",
     singular=lambda node: not _is_never_zero(node.inputs[1]),
+    regular_above_zero=1,
 )
 def divide(x: Operand, y: Operand) -> None:
     """x / y, element by element with broadcasting; integers give float64.   d/dx = 1 / y, d/dy = -x / y**2
@@ -171,6 +172,7 @@ def square(x: Operand) -> None:
     noun="root",
     flops=4,
     singular=lambda node: True,
+    regular_above_zero=0,
 )
 def sqrt(x: Operand) -> None:
     """The square root, element by element; nan below 0.   d/dx = 1 / (2 sqrt(x))

@@ -40,6 +40,7 @@ def exp(x: Operand) -> None:
     noun="logs",
     flops=20,
     singular=lambda node: True,
+    regular_above_zero=0,
 )
 def log(x: Operand) -> None:
     """The natural logarithm, element by element; -inf at 0, nan below.   d/dx = 1 / x

@@ -70,6 +70,7 @@ def expm1(x: Operand) -> None:
     noun="logs",
     flops=20,
     singular=lambda node: True,
+    regular_above_zero=0,
 )
 def log2(x: Operand) -> None:
     """The logarithm to base 2, element by element; -inf at 0, nan below.   d/dx = 1 / (x log(2))
@@ -88,6 +89,7 @@ def log2(x: Operand) -> None:
     noun="logs",
     flops=20,
     singular=lambda node: True,
+    regular_above_zero=0,
 )
 def log10(x: Operand) -> None:
     """The logarithm to base 10, element by element; -inf at 0, nan below.   d/dx = 1 / (x log(10))
@@ -106,6 +108,7 @@ def log10(x: Operand) -> None:
     noun="logs",
     flops=20,
     singular=lambda node: True,
+    regular_above_zero=0,
 )
 def log1p(x: Operand) -> None:
     """log(1 + x), element by element, accurate near 0; -inf at -1, nan below.   d/dx = 1 / (1 + x)

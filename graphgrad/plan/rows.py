@@ -13,9 +13,9 @@ _SLICES = 8 * 2**20
 """Bytes for what it reads of arguments and writes of results."""
 _FLOPS_PER_BYTE = 300
 """Operations of a tile for each byte of what is added up from tile to tile."""
-_FEWEST_ELEMENTS = 2**14
+_FEWEST_ELEMENTS = 2**16
 """Elements that the widest array of a tile should have, or threads wait for each other."""
-LARGEST = 2**15
+LARGEST = 2**16
 """Rows that a tile may have."""
 
 
@@ -32,7 +32,7 @@ def rows_for(computed: int, sliced: int, parts: int, flops: int, widest: int, mo
         Operations for one row, and elements of its widest array.
 
     >>> rows_for(computed=456, sliced=3140, parts=157_000, flops=160_000, widest=50, most=50_000)
-    1024
+    2048
     """
     fitting = min(CACHE // max(computed, 1), _SLICES // max(sliced, 1))
     enough = _FEWEST_ELEMENTS // max(widest, 1)

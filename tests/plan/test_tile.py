@@ -186,3 +186,30 @@ def test_random_graphs_are_the_same_in_tiles_and_whole(steps, seed, rows, thread
     (value, grads), (expected, by_whole) = tiled(**arrays), whole(**arrays)
     assert_same(np.asarray(value), np.asarray(expected), 1e-9, 1e-11, "value")
     assert_same(grads, by_whole, 1e-9, 1e-11, "gradients")
+
+
+# ---- accuracy ----
+
+
+def test_sums_of_many_tiles_are_as_accurate_as_whole_ones(small_tiles):
+    """Thousands of tiles of float32, next to the model in float64."""
+
+    def model(dtype):
+        x, y = gg.input("x", ("batch", 20), dtype), gg.input("y", ("batch",), dtype)
+        w, b, v = gg.param("w", (20, 8), dtype), gg.param("b", (8,), dtype), gg.param("v", (8,), dtype)
+        loss = gg.mean((gg.maximum(x @ w + b, 0) @ v - y) ** 2) + gg.sum(x) / x.shape[0]
+        return loss, [w, b, v]
+
+    rng = np.random.default_rng(0)
+    sizes = {"x": (20_000, 20), "y": (20_000,), "w": (20, 8), "b": (8,), "v": (8,)}
+    arrays = {name: rng.normal(1, 1, shape).astype(np.float32) for name, shape in sizes.items()}
+    loss64, wrt64 = model("float64")
+    exact, by_float64 = gg.compile(loss64, wrt=wrt64, level="plain")(
+        **{name: array.astype(np.float64) for name, array in arrays.items()}
+    )
+    loss, wrt = model("float32")
+    (value, grads), (whole, by_whole) = gg.compile(loss, wrt=wrt)(**arrays), untiled(loss, wrt=wrt)(**arrays)
+    assert abs(value - exact) <= max(abs(whole - exact), 1e-6 * abs(exact))
+    for key, gradient in by_float64.items():
+        error, of_whole = (float(np.max(np.abs(one[key] - gradient))) for one in (grads, by_whole))
+        assert error <= 2 * of_whole + 1e-6 * float(np.max(np.abs(gradient))), key
