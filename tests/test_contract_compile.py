@@ -544,11 +544,25 @@ def test_an_unknown_level_is_an_error(level):
         gg.compile(linear().loss, level=level)
 
 
-@pytest.mark.parametrize("option", [{"memory_limit": 10**6}, {"threads": 2}, {"target": "jax"}])
-def test_what_does_not_exist_yet_says_so(option):
+def test_a_target_that_does_not_exist_yet_says_so():
     with pytest.raises(gg.UnsupportedError) as error:
-        gg.compile(linear().loss, **option)
+        gg.compile(linear().loss, target="jax")
     assert isinstance(error.value, NotImplementedError) and isinstance(error.value, gg.GraphgradError)
+
+
+@pytest.mark.parametrize("option", ["memory_limit", "threads"])
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (-1, ValueError), ("2", TypeError), (1.5, TypeError)]
+)
+def test_options_are_numbers_from_1_up(option, value, error):
+    with pytest.raises(gg.GraphgradError, match=f"{option} is a number of") as caught:
+        gg.compile(linear().loss, **{option: value})
+    assert isinstance(caught.value, error)
+
+
+def test_memory_limit_is_not_for_level_plain():
+    with pytest.raises(gg.InvalidValueError, match='level "plain" has none'):
+        gg.compile(linear().loss, level="plain", memory_limit=10**6)
 
 
 def not_finite():

@@ -351,7 +351,7 @@ def as_size(value: object) -> Size:
         return value
     if isinstance(value, str):
         check_name(value, "a dimension")
-        return _named(value) if value.isidentifier() else _parse(value)
+        return named_size(value) if value.isidentifier() else _parse(value)
     if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
         raise ArgumentError(f"a size is an int or a name, not {type(value).__name__} {value!r}")
     number = operator.index(value)
@@ -360,7 +360,8 @@ def as_size(value: object) -> Size:
     return number
 
 
-def _named(name: str) -> Dim:
+def named_size(name: str) -> Dim:
+    """The size of that name, whatever text it is."""
     return Dim({((Atom("name", (name,)), 1),): 1})
 
 
@@ -368,7 +369,7 @@ def _parse(text: str) -> Size:
     try:
         return _from_ast(ast.parse(text, mode="eval").body)
     except (SyntaxError, ArgumentError, RecursionError, MemoryError, ValueError):
-        return _named(text)  # any text may be a name
+        return named_size(text)  # any text may be a name
 
 
 def _from_ast(tree: ast.expr) -> Size:
@@ -380,11 +381,11 @@ def _from_ast(tree: ast.expr) -> Size:
     }
     match tree:
         case ast.Name(id=name):
-            return _named(name)
+            return named_size(name)
         case ast.Constant(value=int(number)) if not isinstance(number, bool):
             return number
         case ast.Constant(value=str(name)):
-            return _named(name)
+            return named_size(name)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             return multiply(_from_ast(inner), -1)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in binary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from graphgrad.core.errors import VerificationError
 from graphgrad.core.node import Node
@@ -47,6 +47,26 @@ def check_placement(
             _expect(owner, holds, placed, None)
 
 
+def check_order(statements: Mapping[Node, tuple[Node, ...]], by_loops: Collection[Node]) -> None:
+    """Every statement comes after those that compute what it reads. Of what loops compute only what is there as a whole
+    afterwards, `by_loops`, can be read.
+
+    Raises
+    ------
+    VerificationError
+        If one does not; names both.
+    """
+    own = {node for nodes in statements.values() for node in nodes} | {
+        *statements
+    }  # only asked, never iterated
+    done: set[Node] = set()  # only asked, never iterated
+    for node, nodes in statements.items():
+        for part in reads(nodes):
+            if part in own and part not in done:
+                raise _wrong(node, f"{node.describe()} comes before {part.describe()}, which it reads", part)
+        done.update([node] if node in by_loops else nodes)
+
+
 def check_ownership(given: Iterable[Node], placement: Placement) -> None:
     """What the caller gets uncopied, residuals too, lies in no buffer.
 
@@ -79,5 +99,5 @@ def _expect(
 
 def _wrong(node: Node, what: str, other: Node) -> VerificationError:
     return VerificationError(
-        f"wrong reuse of memory: {what}", saw=[node.describe(), other.describe()], site=node.notes.site
+        f"wrong plan: {what}", saw=[node.describe(), other.describe()], site=node.notes.site
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from graphgrad.core.dim import Dim, Size, as_size, evaluate, symbols, usual
+from graphgrad.core.dim import Dim, Size, evaluate, named_size, symbols, usual
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
@@ -42,6 +42,12 @@ class PlannedLoop:
     """Rows of a tile."""
 
     @property
+    def temporaries(self) -> tuple[Spec, ...]:
+        """What the statement that makes most on the way makes, and drops."""
+        made = (tuple(node.op.temporaries(node)) for node in self.loop.steps)
+        return max(made, key=lambda specs: sum(usual(spec.nbytes) for spec in specs), default=())
+
+    @property
     def outputs(self) -> tuple[Node, ...]:
         return self.loop.outputs
 
@@ -64,7 +70,7 @@ def arrange(graph: Graph, routine: Routine, kept: Sequence[Node], keeps: bool = 
     results = (*routine.results, *kept)
     items: tuple[Item, ...] = routine.steps
     reasons: dict[Node, str] = {}
-    left = [as_size(name) for name in _names(routine)]
+    left: list[Size] = [named_size(name) for name in _names(routine)]
     while left:
         tilings = {rows: _tiled(graph, items, results, rows, keeps) for rows in left}
         best = min(left, key=lambda rows: tilings[rows].left)

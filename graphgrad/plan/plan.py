@@ -11,7 +11,7 @@ from graphgrad.core.node import Node
 from graphgrad.core.traverse import toposort
 from graphgrad.plan.alias import copies, passed_views
 from graphgrad.plan.buffers import Buffer, Placement, place, small
-from graphgrad.plan.check import check_ownership, check_placement
+from graphgrad.plan.check import check_order, check_ownership, check_placement
 from graphgrad.plan.inline import inlined, written_with
 from graphgrad.plan.limit import fit
 from graphgrad.plan.loops import Item, PlannedLoop, arrange, plan_loop
@@ -140,6 +140,7 @@ def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) 
     kept = [part for node in residuals for part in ([node] if node in made else passed_views(node))]
     combined = dict.fromkeys(node for node in made if node not in filled)
     placement = place(statements, returned, [*given, *kept], anew, combined, filled)
+    check_order(statements, made)
     check_placement(statements, returned, placement)
     check_ownership((node for node in (*given, *residuals) if node not in made), placement)
     return PlannedRoutine(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from graphgrad.core.dim import Size, add, floor_divide, minimum, multiply, symbols
+from graphgrad.core.dim import Size, add, floor_divide, minimum, multiply, symbols, usual
+from graphgrad.core.spec import Spec
 from graphgrad.plan.buffers import Buffer
 from graphgrad.plan.loops import PlannedLoop
 
@@ -22,6 +23,8 @@ class TileSpace:
     """Where a tile's values lie."""
     parts: tuple[Buffer, ...]
     """Where a tile's part of a large sum lies, until it is added."""
+    temporaries: tuple[Spec, ...]
+    """What a statement makes on the way and drops, that which makes most."""
     most: int
     """How many rows a tile has, if there are as many."""
 
@@ -36,11 +39,11 @@ class TileSpace:
         return _sizes(self.parts, self.tile)
 
     def tile_nbytes(self, threads: int) -> Size:
-        """Bytes of the buffers for a tile on each of so many threads, which have as many rows as there are at most."""
+        """Bytes of the buffers, and of what is made on the way, for a tile on each of so many threads, which have as many rows as there are at most."""
         total: Size = 0
         highest = minimum(self.rows, self.most * threads)
-        for buffer in self.buffers:
-            size = buffer.spec.nbytes
+        for spec in (*(buffer.spec for buffer in self.buffers), *self.temporaries):
+            size = spec.nbytes
             in_rows = str(self.tile) in symbols(size)
             total = add(
                 total,
@@ -72,10 +75,14 @@ def tile_spaces(main: Sequence[PlannedLoop], others: Sequence[PlannedLoop]) -> t
     loops = (*main, *others)
     for rows in dict.fromkeys(one.loop.rows for one in loops):
         own = [one for one in loops if one.loop.rows == rows]
-        usual = [one for one in main if one.loop.rows == rows] or own
+        first = [one for one in main if one.loop.rows == rows] or own
         buffers = dict.fromkeys(buffer for one in own for buffer in one.placement.used)
         parts = dict.fromkeys(buffer for one in own for buffer in one.parts.values())
-        found.append(
-            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in usual))
-        )
+        on_the_way = max((one.temporaries for one in first), key=_bytes)
+        most = max(one.most for one in first)
+        found.append(TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), on_the_way, most))
     return tuple(found)
+
+
+def _bytes(specs: Iterable[Spec]) -> int:
+    return sum(usual(spec.nbytes) for spec in specs)

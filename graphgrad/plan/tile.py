@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from graphgrad.core.dim import Size, as_size, multiply, usual
+from graphgrad.core.dim import Size, multiply, named_size, usual
 from graphgrad.core.errors import GraphgradError
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
@@ -115,7 +115,7 @@ def tile(
     while True:
         found = _with_stores(steps, dependence(steps, results, rows, whole), keeps)
         try:
-            loops = {time: _Body(found, as_size(name)).loop(steps, time) for time in found.loops}
+            loops = {time: _Body(found, named_size(name)).loop(steps, time) for time in found.loops}
         except _NoTile as error:
             whole[error.node] = None
             continue
@@ -145,18 +145,20 @@ def _in_order(
 
 def _latest(steps: Sequence[Node], results: Sequence[Node], found: Dependence) -> dict[Node, int]:
     """For what is computed at once, the time just before the first that reads it."""
-    latest: dict[Node, int] = {node: found.whole_at.get(node, 0) for node in results}
+    latest = {node: found.whole_at[node] for node in results if node in found.whole_at}
     for node in reversed(steps):
-        kind = found.needs[node].kind
-        if kind == "whole":
+        need, time = found.needs[node], found.times[node]
+        at_once = node in found.whole_at and need.kind != "partial" and node not in found.stored
+        if at_once:
             latest.setdefault(node, found.whole_at[node])
-        times = []
-        if kind != "whole":
-            times.append(found.times[node] - 1)
-        if node in found.whole_at and kind != "partial" and node not in found.stored:
-            times.append(latest.setdefault(node, found.whole_at[node]))
-        for part in node.inputs if times else ():
-            latest[part] = min(latest.get(part, times[0]), *times)
+        for part, read in zip(node.inputs, need.reads, strict=True):
+            readings = [latest[node]] if at_once else []
+            if need.kind != "whole" and (
+                read is None or not _computed_here(part, read, found, found.stored, time)
+            ):
+                readings.append(time - 1)
+            if readings:
+                latest[part] = min(latest.get(part, readings[0]), *readings)
     return latest
 
 

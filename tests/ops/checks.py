@@ -13,7 +13,7 @@ import graphgrad as gg
 from graphgrad.core.dim import evaluate
 from graphgrad.core.form import Form
 from graphgrad.core.node import Node
-from graphgrad.core.op import BROADCAST, REDUCED, WHOLE, NotDifferentiable, Op, Sample
+from graphgrad.core.op import BROADCAST, REDUCED, WHOLE, Blocks, NotDifferentiable, Op, Sample
 from graphgrad.core.spec import Spec
 from graphgrad.core.traverse import toposort
 from graphgrad.interpret import concrete, interpret
@@ -338,10 +338,16 @@ def check_axes(op: Op, build: Build, sample: Sample) -> None:
         mapped = [role for role in own if isinstance(role, int)]
         assert len(mapped) == len(set(mapped)), f"{op.name}: two axes are mapped to one"
         for axis, role in enumerate(own):
-            assert role in (BROADCAST, REDUCED, WHOLE) or leaf.shape[axis] == node.shape[role]
+            assert (
+                role in (BROADCAST, REDUCED, WHOLE)
+                or isinstance(role, Blocks)
+                or leaf.shape[axis] == node.shape[role]
+            )
             assert role != BROADCAST or leaf.shape[axis] == 1
     _check_mapped(op, made, roles)
+    _check_blocks(op, made, roles)
     _check_reduced(op, made, roles)
+    _check_parts(op, made, roles)
     _check_broadcast(op, made, roles)
 
 
@@ -384,6 +390,47 @@ def _check_mapped(op: Op, made: Made, roles: Any) -> None:
             assert_same(
                 found, expected, 1e-12, 1e-13, f"{op.name}, axis {axis} of the result, {start}:{stop}"
             )
+
+
+def _check_blocks(op: Op, made: Made, roles: Any) -> None:
+    """Blocks of an axis go to blocks of another, in as many pieces as both can be cut into."""
+    (whole,) = made.value(made.node)
+    for array, own in zip(made.arrays, roles, strict=True):
+        for axis, role in enumerate(own):
+            if not isinstance(role, Blocks):
+                continue
+            sizes = array.shape[axis], whole.shape[role.axis]
+            pieces = math.gcd(*sizes)
+            for at in range(pieces):
+                part = np.take(array, range(sizes[0] // pieces * at, sizes[0] // pieces * (at + 1)), axis)
+                found = _apply(op, made.node, [part], role.axis, sizes[1] // pieces)
+                places = range(sizes[1] // pieces * at, sizes[1] // pieces * (at + 1))
+                expected = np.take(whole, places, role.axis)
+                assert_same(found, expected, 1e-12, 1e-13, f"{op.name}, block {at} of axis {axis}")
+
+
+def _check_parts(op: Op, made: Made, roles: Any) -> None:
+    """Results for two parts of what is reduced combine to the result for the whole, as the op says."""
+    reduced = [[axis for axis, role in enumerate(own) if role == REDUCED] for own in roles]
+    if op.combines is None or not all(reduced):
+        return
+    (whole,) = made.value(made.node)
+    sizes = {array.shape[axes[0]] for array, axes in zip(made.arrays, reduced, strict=True)}
+    (size,) = sizes if len(sizes) == 1 else (0,)
+    for cut in {size // 2, 1} if size > 1 else ():
+        parts = [
+            _apply(
+                op,
+                made.node,
+                [
+                    np.take(array, range(*ends), axes[0])
+                    for array, axes in zip(made.arrays, reduced, strict=True)
+                ],
+            )
+            for ends in ((0, cut), (cut, size))
+        ]
+        combined = getattr(np, op.combines)(*parts)
+        assert_same(combined, whole, 1e-12, 1e-13, f"{op.name} of {cut} and of the rest, combined")
 
 
 def _check_reduced(op: Op, made: Made, roles: Any) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
-from graphgrad.core.op import WHOLE
+from graphgrad.core.op import WHOLE, Blocks
 from graphgrad.interpret import interpret
 
 # What to do to a (batch, 3) array, in graphgrad and NumPy alike; `n` is the batch.
@@ -184,8 +184,9 @@ ROLES = {
     "diagonal": (gg.diagonal(X, 0, 1, 2), [(0, WHOLE, WHOLE)]),
     "diagonal of other axes": (gg.diagonal(X, 0, 0, 2), [(WHOLE, 0, WHOLE)]),
     "moveaxis": (gg.moveaxis(X, 0, -1), [(2, 0, 1)]),
-    "ravel": (gg.ravel(X), [(WHOLE, WHOLE, WHOLE)]),
-    "reshape that keeps the batch": (gg.reshape(X, (X.shape[0], -1)), [(0, WHOLE, WHOLE)]),
+    "ravel": (gg.ravel(X), [(Blocks(0), WHOLE, WHOLE)]),
+    "reshape that keeps the batch": (gg.reshape(X, (X.shape[0], -1)), [(0, Blocks(1), WHOLE)]),
+    "reshape that splits it": (gg.reshape(gg.ravel(X), X.shape), [(Blocks(0),)]),
 }  # fmt: skip
 
 

@@ -143,7 +143,7 @@ def test_a_planted_mistake_in_lifetimes_does_not_get_through(monkeypatch, plante
         return last
 
     monkeypatch.setattr(module, "_last_reads", wrong)
-    with pytest.raises(gg.VerificationError, match=r"wrong reuse of memory: .*a: float32"):
+    with pytest.raises(gg.VerificationError, match=r"wrong plan: .*a: float32"):
         chain()
     monkeypatch.setattr(
         planning, "check_placement", lambda *arguments: None

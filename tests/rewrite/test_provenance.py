@@ -25,7 +25,7 @@ def test_a_power_keeps_its_name_and_line(x):
         cube = x**3
     model = gg.compile(gg.sum(gg.tanh(cube)), wrt=x)
     lines = body(model)
-    assert "# cubes" in lines[:3]
+    assert "# cubes" in lines
     assert any(line.startswith("cube = ") and "**" not in line.partition("#")[0] for line in lines)
     commented = next(line for line in lines if "x**3" in line)
     assert "test_provenance.py:" in commented
@@ -47,11 +47,11 @@ def test_the_chain_rule_is_told_as_it_was_derived(x):
 def test_a_name_goes_to_the_node_that_has_the_value(x):
     same = gg.exp(x) * 1
     model = gg.compile(gg.sum(gg.tanh(same)), wrt=[x])
-    assert any(line.startswith("same = np.exp(x)") for line in body(model))
+    assert any(line.startswith("same = np.exp(x_tile") for line in body(model))
     kept = gg.exp(x)
     gone = kept * 1
     model = gg.compile(gg.sum(gg.tanh(gone) + kept), wrt=[x])
-    assert any(line.startswith("kept = np.exp(x)") for line in body(model))
+    assert any(line.startswith("kept = np.exp(x_tile") for line in body(model))
     assert not any("gone" in line.partition("#")[0] for line in body(model))
 
 
@@ -77,8 +77,8 @@ def test_a_model_emits_the_same_whether_another_was_rewritten_or_not(x):
     alone = first()
     beside = second()
     assert first() == alone and second() == beside
-    kept = gg.square(x) * x  # what the first one's rules make is written here by hand
-    assert kept.name == "kept" and "kept = " not in first() and first() == alone
+    cubed = gg.square(x) * x  # what the first one's rules make is written here by hand
+    assert cubed.name == "cubed" and "cubed = " not in first() and first() == alone
 
 
 def test_rewritten_models_pickle_with_their_history(x):
