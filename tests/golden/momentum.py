@@ -110,9 +110,6 @@ def step(x, y, rate, v, w):
     """Return what forward_and_backward returns, and write the new values of v, w."""
     batch = x.shape[0]
 
-    # update
-    product = 0.9 * v                                          # 0.9 * v                 models.py:48
-
     def tile(first, last, work, part):
         """Rows first to last of batch, and their parts of the sums."""
         x_tile = x[first:last]
@@ -135,6 +132,7 @@ def step(x, y, rate, v, w):
     loss = total / batch                                       # gg.mean(error**2)       models.py:46
 
     # update
+    product = 0.9 * v                                          # 0.9 * v                 models.py:48
     product_2 = rate * d_w                                     # rate * slope            models.py:48
     new_v = product - product_2                                # 0.9 * v - rate * slope  models.py:48
     new_w = w + new_v                                          # w + velocity            models.py:49
@@ -284,8 +282,8 @@ class _Call:
 class _Team:
     """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
 
-    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here may
-    be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
+    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here
+    may be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
     """
 
     def __init__(self):
@@ -518,7 +516,7 @@ def _by_tiles(
     threads=None,
     at_most=None,
 ):
-    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; results combined.
 
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None.
     kinds are their classes, sizes what their arrays depend on besides the number of rows.

@@ -364,8 +364,8 @@ class _Call:
 class _Team:
     """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
 
-    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here may
-    be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
+    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here
+    may be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
     """
 
     def __init__(self):
@@ -598,7 +598,7 @@ def _by_tiles(
     threads=None,
     at_most=None,
 ):
-    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; results combined.
 
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None.
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
