@@ -69,7 +69,7 @@ def test_emitted_modules_are_fit_to_be_read(name):
         line.partition("  # ")[0]
         for line in source.split("# fmt: off")[1].split("def selfcheck")[0].splitlines()
     )
-    for meant in ("in ((", "np.zeros((", "np.empty((", "-d_"):
+    for meant in ("in ((", "np.zeros((", "empty((", "-d_"):
         code = code.replace(meant, "")
     assert "((" not in code
 
