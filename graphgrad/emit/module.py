@@ -62,7 +62,7 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
 def runtimes(plan: Plan) -> tuple[str, ...]:
     """What the module carries of `graphgrad.emit.runtime`."""
     if plan.tiles:
-        return ("pool", "tiles")
+        return ("pool", "team", "tiles")
     return ("pool",) if plan.workspace else ()
 
 
@@ -83,7 +83,11 @@ def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
     standard = ["import threading"] * bool(plan.workspace)
     if plan.tiles:
         standard = [f"import {name}" for name in ("atexit", "math", "os", "sys", "threading", "weakref")]
-        standard += ["from collections import deque", "from queue import SimpleQueue"]
+        standard += [
+            "from collections import deque",
+            "from contextvars import copy_context",
+            "from queue import SimpleQueue",
+        ]
     if arrays:
         standard.insert(len(standard) - bool(plan.tiles), "from pathlib import Path")
     return [*standard, *([""] if standard else []), "import numpy as np"]

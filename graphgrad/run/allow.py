@@ -65,9 +65,10 @@ _IMPORTS = (
     "import threading",
     "import weakref",
     "from collections import deque",
+    "from contextvars import copy_context",
     "from queue import SimpleQueue",
 )
-_RUNTIME = ("pool", "tiles")
+_RUNTIME = ("pool", "team", "tiles")
 _WORKSPACE = re.compile(r"Workspace|_(Tile|Parts)(_\d+)?")
 
 

@@ -59,7 +59,7 @@ def test_emitted_modules_are_fit_to_be_read(name):
     assert not any(line != line.rstrip() for line in lines)
     assert source.endswith("\n") and not source.endswith("\n\n")
     assert "\n\n\n\n" not in source
-    for text in paragraphs(source):
+    for text in paragraphs(source.partition("class _Pool")[0]):  # what follows is formatted as it is written
         commented = [line.partition("  # ")[0] for line in text if "  # " in line.strip()]
         columns = {len(code) for code in commented if len(code.rstrip()) <= 62}
         assert len(columns) <= 1  # what is longer has its comment right behind it
@@ -69,7 +69,7 @@ def test_emitted_modules_are_fit_to_be_read(name):
         line.partition("  # ")[0]
         for line in source.split("# fmt: off")[1].split("def selfcheck")[0].splitlines()
     )
-    for meant in ("in ((", "np.zeros((", "np.empty((", "-d_"):
+    for meant in ("in ((", "np.zeros((", "empty((", "-d_"):
         code = code.replace(meant, "")
     assert "((" not in code
 

@@ -207,7 +207,10 @@ def selfcheck(**arrays):
 
 
 class _Pool(threading.local):
-    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using."""
+    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using.
+
+    A call may begin while another call of the thread is anywhere in here: at worst, arrays are dropped.
+    """
 
     def __init__(self):
         self.free = {}
@@ -229,4 +232,4 @@ def _give_back(work, *sizes):
     kept.append(work)
     free[key] = kept
     if len(free) > 8:
-        free.pop(next(iter(free)), None)
+        free.pop(list(free)[0], None)

@@ -18,6 +18,7 @@ import sys
 import threading
 import weakref
 from collections import deque
+from contextvars import copy_context
 from queue import SimpleQueue
 
 import numpy as np
@@ -210,7 +211,10 @@ def selfcheck(**arrays):
 
 
 class _Pool(threading.local):
-    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using."""
+    """Each thread's own arrays to compute into, by class and sizes, but for those that a call is using.
+
+    A call may begin while another call of the thread is anywhere in here: at worst, arrays are dropped.
+    """
 
     def __init__(self):
         self.free = {}
@@ -232,52 +236,108 @@ def _give_back(work, *sizes):
     kept.append(work)
     free[key] = kept
     if len(free) > 8:
-        free.pop(next(iter(free)), None)
+        free.pop(list(free)[0], None)
+
+
+class _Call:
+    """The shares that one call's work is divided into. Whoever is free takes the next one."""
+
+    def __init__(self, share, count):
+        self.share, self.left, self.done = share, deque(range(count)), [None] * count
+        self.failed = []  # errors; as soon as there is one, nobody begins anything more
+        self.helpers = []  # a lock for each other thread, which holds it as long as it is at work
+        self.context = copy_context()  # the caller's; NumPy's handling of floating-point errors is part of it
+        self.ended = False
+
+    def work(self):
+        """Do what nobody has taken yet."""
+        while self.left and not self.failed:
+            try:
+                number = self.left.popleft()
+            except IndexError:  # somebody was quicker
+                return
+            self.done[number] = self.share(number, self.failed)
+
+    def help(self):
+        """What another thread does."""
+        busy = threading.Lock()
+        with busy:
+            self.helpers.append(busy)  # first of all: who sees that nothing is left also sees who is at work
+            try:
+                if self.left:
+                    self.context.copy().run(self.work)
+            except BaseException as error:
+                self.failed.append(error)
+
+    def wait(self):
+        """Until nobody else is at work; nobody begins anything from here on."""
+        self.left.clear()
+        for busy in self.helpers:
+            with busy:
+                pass
+
+    def results(self):
+        """What the shares gave, or the first error."""
+        failed, self.failed = self.failed, []  # or the error would hold what holds the error
+        try:
+            if failed:
+                raise failed[0]
+            self.left.extend(number for number, result in enumerate(self.done) if result is None)
+            self.work()  # nearly always nothing: what was taken by threads that a fork has not kept
+            return self.done
+        finally:
+            self.share = self.context = failed = None  # the queue may hold this call until a thread is free
 
 
 class _Team:
     """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
 
-    Whoever calls works, too, on what of his work nobody has taken yet, so nobody ever waits for a free thread.
+    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here
+    may be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
     """
 
     def __init__(self):
-        self.blas_limit = None
+        self.calls = self.blas_before = self.blas = None
         self.start()
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.start)
 
     def start(self):
-        """As in a new process, where nobody is at work: threads do not survive a fork, and locks stay locked."""
-        self.lock, self.tasks, self.threads = threading.Lock(), SimpleQueue(), []
-        self.at_work = weakref.WeakSet()
-        self.blas = None
+        """As in a new process: threads do not survive a fork, and their locks stay locked."""
+        under_way = self.calls or ()
+        self.lock, self.tasks, self.threads = threading.RLock(), SimpleQueue(), []
+        self.calls, self.calls_with_blas = weakref.WeakSet(), weakref.WeakSet()
         self.ended = False
-        if self.blas_limit is not None:
-            self.hold_blas()
+        for busy in [busy for call in under_way for busy in call.helpers if busy.locked()]:
+            busy.release()
+        self.limit_blas()
 
     def stop(self):
         """Before the interpreter ends: threads that still compute would read memory that is gone."""
         with self.lock:
-            self.ended = True
-        for _ in self.threads:
+            self.ended, threads, self.threads = True, self.threads, []
+        for _ in threads:
             self.tasks.put(None)
-        for thread in self.threads:
-            thread.join()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join()
 
     def cores(self):
         """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
-        given = os.environ.get("GRAPHGRAD_THREADS", "")
-        if given.isdigit() and int(given):
-            return int(given)
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        given = os.environ.get("GRAPHGRAD_THREADS", "").strip()
+        if not given:
+            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if not given.isdecimal() or not int(given):
+            raise ValueError(f"GRAPHGRAD_THREADS is how many threads may work, from 1 on, not {given[:40]!r}")
+        return int(given)
 
     def shares(self, tiles, uses_blas, threads):
-        """Into how many shares to divide work of so many tiles. Threads of BLAS would be in the way of ours."""
+        """Into how many shares to divide so many tiles. Threads of BLAS would be in the way of ours."""
         if tiles < 2 or threads == 1:
             return 1
-        return min(tiles, threads or self.cores()) if not uses_blas or self.controls_blas() else 1
+        shares = min(tiles, threads or self.cores())
+        return shares if shares == 1 or not uses_blas or self.controls_blas() else 1
 
     def controls_blas(self):
         """Whether BLAS can be told how many threads to use; with threadpoolctl it can."""
@@ -285,34 +345,42 @@ class _Team:
             try:
                 from threadpoolctl import ThreadpoolController  # only now: it takes some milliseconds
             except ImportError:
-                self.blas = False
+                self.blas = ()
             else:
-                self.blas = ThreadpoolController()
+                self.blas = tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
         return bool(self.blas)
 
-    def hold_blas(self):
-        """BLAS has one thread while anybody is at work, and afterwards what it had before."""
+    def limit_blas(self):
+        """BLAS has one thread while a call is under way that uses it, and afterwards what it had before."""
         with self.lock:
-            if self.at_work and self.blas and self.blas_limit is None:
-                self.blas_limit = self.blas.limit(limits=1, user_api="blas")
-            elif not self.at_work and self.blas_limit is not None:
-                limit, self.blas_limit = self.blas_limit, None
-                limit.restore_original_limits()
+            if self.calls_with_blas:
+                if self.blas_before is None:  # noted before anything changes, forgotten when all is as it was
+                    found = [(library, library.num_threads) for library in self.blas]
+                    self.blas_before = self.blas_before or found
+                for library in self.blas:
+                    library.set_num_threads(1)
+            elif self.blas_before is not None:
+                for library, threads in self.blas_before:
+                    library.set_num_threads(threads)
+                self.blas_before = None
 
     def ask(self, work, count):
         """Have up to so many other threads do work, as soon as they are free."""
         others = min(count, self.cores() - 1)
         with self.lock:
-            try:
-                while len(self.threads) < others and not self.ended:
-                    thread = threading.Thread(
-                        target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
-                    )
+            self.threads = [thread for thread in self.threads if thread.is_alive()]
+            while len(self.threads) < others and not self.ended:
+                thread = threading.Thread(
+                    target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
+                )
+                self.threads.append(thread)
+                try:
                     thread.start()
-                    self.threads.append(thread)
-            except RuntimeError:  # no more threads can be started
-                others = len(self.threads)
-        for _ in range(min(others, len(self.threads))):
+                except RuntimeError:  # no more can be started
+                    self.threads.remove(thread)
+                    break
+            others = min(others, len(self.threads))
+        for _ in range(others):
             self.tasks.put(work)
 
     def serve(self, tasks):
@@ -321,51 +389,37 @@ class _Team:
             work()
             del work  # and what it holds
 
-    def run(self, share, count):
+    def run(self, share, count, uses_blas):
         """share(number, failed) for each number below count; their results in order.
 
         As soon as one fails, failed is no longer empty, and the others had better stop.
         """
-        left, done, failed, finished = deque(range(count)), [None] * count, [], SimpleQueue()
-
-        def following():
-            try:
-                return left.popleft()
-            except IndexError:  # others have taken the rest
-                return None
-
-        def work():
-            worker = threading.Event()  # gone with this call, whatever happens to it
-            try:
-                self.at_work.add(worker)
-                self.hold_blas()
-                while not failed and (number := following()) is not None:
-                    try:
-                        done[number] = share(number, failed)
-                    except BaseException as error:
-                        failed.append(error)
-                    finally:
-                        finished.put(number)
-            finally:
-                self.at_work.discard(worker)
-                self.hold_blas()
-
+        call = _Call(share, count)
         try:
-            self.ask(work, count - 1)
-            work()
-            taken = count
-            while following() is not None:
-                taken -= 1
-            for _ in range(taken):
-                finished.get()
+            self.calls.add(call)
+            if uses_blas:
+                self.calls_with_blas.add(call)
+                self.limit_blas()
+            self.ask(call.help, count - 1)
+            call.work()
         except BaseException as error:
-            failed.append(error)
-        if failed:
-            try:
-                raise failed[0]
-            finally:
-                failed = done = None  # or the error would hold what holds the error
-        return done
+            call.failed.append(error)
+        finally:
+            while not call.ended:
+                try:
+                    self.end(call)
+                except BaseException as error:  # an interruption: it waits until all is as it was before
+                    call.failed[:] = [error]
+        return call.results()
+
+    def end(self, call):
+        """Leave nothing of a call under way."""
+        call.wait()
+        with self.lock:
+            self.calls.discard(call)
+            self.calls_with_blas.discard(call)
+            self.limit_blas()
+        call.ended = True
 
 
 _team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
@@ -396,14 +450,13 @@ class _Held:
 
 def _hold(kind, rows, sizes):
     """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
-    kept = _pool.free.get((_Held, (kind, *sizes)), ())
-    for held in sorted(kept, key=lambda held: held.rows):
-        if held.rows >= rows:
-            kept.remove(held)
-            return held
+    key = _Held, (kind, *sizes)
+    kept = sorted(_pool.free.pop(key, ()), key=lambda held: held.rows)
+    fitting = [held for held in kept if held.rows >= rows]
     if kept:
-        kept.pop()  # the new ones take its place, so no more are kept than there are shares of a call
-    return _Held(kind, rows, sizes)
+        kept.remove(fitting[0] if fitting else kept[0])  # new ones take its place, or ever more would be kept
+        _pool.free[key] = kept
+    return fitting[0] if fitting else _Held(kind, rows, sizes)
 
 
 def _wide(part):
@@ -419,6 +472,49 @@ def _combined(totals, parts, how):
     ]
 
 
+class _Share:
+    """The tiles from row first to row last, one after the other, and the arrays to compute them into.
+
+    The arrays are those of the thread that makes this, whoever computes: they wait for its next call.
+    """
+
+    def __init__(self, tile, first, last, most, kinds, sizes, how, sums=None):
+        self.tile, self.first, self.last, self.how = tile, first, last, how
+        self.rows, self.kinds, self.sizes = min(most, last - first), kinds, sizes
+        self.held = _hold(kinds[0], self.rows, sizes[0])
+        self.part = None if kinds[1] is None else _borrow(kinds[1], *sizes[1])
+        self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
+        self.sums = sums or self.own_sums
+
+    def compute(self, failed=()):
+        """What is combined of all tiles; or nothing, if another share fails meanwhile."""
+        totals, whole = None, self.held.cut(self.rows)
+        for first in range(self.first, self.last, self.rows):
+            if failed:
+                return None
+            last = min(first + self.rows, self.last)
+            work = whole if last - first == self.rows else self.held.cut(last - first)
+            found = self.tile(first, last, work, self.sums if totals is None else self.part)
+            if totals is None:
+                self.dtypes = [one.dtype for one in found]
+                totals = [_wide(one) for one in found]
+            else:
+                totals = _combined(totals, found, self.how)
+        return totals
+
+    def give_back(self):
+        """Keep the arrays for the next call."""
+        _give_back(self.held, self.kinds[0], *self.sizes[0])
+        for part in (self.part, self.own_sums):
+            if part is not None:
+                _give_back(part, *self.sizes[1])
+
+
+def _least(most):
+    """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
+    return most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4 + 1
+
+
 def _by_tiles(
     tile,
     count,
@@ -430,59 +526,32 @@ def _by_tiles(
     threads=None,
     at_most=None,
 ):
-    """tile(first, last, work, part) for all rows below count, at most so many at a time; its results combined.
+    """tile(first, last, work, part) for all rows below count, at most so many at a time; results combined.
 
-    A tile computes into work, and what is to be combined into part, or into new arrays where that has None. kinds are
-    their classes, sizes what their arrays depend on besides the number of rows.
+    A tile computes into work, and what is to be combined into part, or into new arrays where that has None.
+    kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
-    work_kind, part_kind = kinds
-
-    def part_arrays():
-        return None if part_kind is None else _borrow(part_kind, *sizes[1])
-
-    new = None if part_kind is None else part_kind(*sizes[1], _nothing)
+    new = None if kinds[1] is None else kinds[1](*sizes[1], _nothing)
     if count <= most:
-        held = _hold(work_kind, count, sizes[0])
+        held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
-        _give_back(held, work_kind, *sizes[0])
+        _give_back(held, kinds[0], *sizes[0])
         return results
-    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
-    least = (
-        most if locked else most // 4 + 1
-    )  # without the interpreter's lock small tiles do not queue for it
-    shares = _team.shares(-(-count // least), uses_blas, threads)
-    shares = shares if at_most is None else min(shares, at_most)
-    ends = [count * number // shares for number in range(shares + 1)]
-    heights = [min(most, last - first) for first, last in zip(ends, ends[1:])]
-    works = [_hold(work_kind, rows, sizes[0]) for rows in heights]  # the caller's, whoever computes into them
-    parts = [part_arrays() for _ in heights]
-    sums = [new] + [part_arrays() for _ in heights[1:]]
-    dtypes = []
-
-    def share(number, failed):
-        rows, totals = heights[number], None
-        work = works[number].cut(rows)
-        for first in range(ends[number], ends[number + 1], rows):
-            if failed:
-                return None
-            last = min(first + rows, ends[number + 1])
-            own = work if last - first == rows else works[number].cut(last - first)
-            found = tile(first, last, own, sums[number] if totals is None else parts[number])
-            if totals is None:
-                dtypes[:] = [one.dtype for one in found]
-                totals = [_wide(one) for one in found]
-            else:
-                totals = _combined(totals, found, how)
-        return totals
-
-    totals, *others = [share(0, ())] if shares == 1 else _team.run(share, shares)
-    for other in others:
-        totals = _combined(totals, other, how)
-    for held in works:
-        _give_back(held, work_kind, *sizes[0])
-    for part in (*parts, *sums[1:]):
-        if part is not None:
-            _give_back(part, *sizes[1])
+    number = min(_team.shares(-(-count // _least(most)), uses_blas, threads), at_most or count)
+    ends = [count * at // number for at in range(number + 1)]
+    shares = [
+        _Share(tile, first, last, most, kinds, sizes, how, None if first else new)
+        for first, last in zip(ends, ends[1:])
+    ]
+    if number == 1:
+        totals = shares[0].compute()
+    else:
+        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
+        for other in others:
+            totals = _combined(totals, other, how)
+    for share in shares:
+        share.give_back()
     return tuple(
-        total.astype(dtype) if total.dtype != dtype else total for total, dtype in zip(totals, dtypes)
+        total.astype(dtype) if total.dtype != dtype else total
+        for total, dtype in zip(totals, shares[0].dtypes)
     )

@@ -80,8 +80,9 @@ def on_values(build, sample, again):
 def spoil(model):
     """Whatever the last call left in the buffers is no longer there."""
     pool = model._namespace.get("_pool")
-    for work in pool.free.values() if pool is not None else ():
-        for array in vars(work).values():
+    kept = [one for several in pool.free.values() for one in several] if pool is not None else []
+    for work in (one.work if type(one).__name__ == "_Held" else one for one in kept):
+        for array in vars(work).values() if work is not None else ():
             if array.dtype == np.bool_:
                 array[...] = True
             else:

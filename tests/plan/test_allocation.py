@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
-from graphgrad.emit.runtime.tiles import _team
+from graphgrad.emit.runtime.team import _team
 
 ROWS = 20_000
 ALLOWED = 64 * 1024

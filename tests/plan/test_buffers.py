@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
-from graphgrad.emit.runtime.tiles import _team
+from graphgrad.emit.runtime.team import _team
 from graphgrad.plan import buffers as module
 from graphgrad.plan import plan as planning
 from graphgrad.plan.buffers import Buffer, Placement, place, small

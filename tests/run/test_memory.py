@@ -13,7 +13,7 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.runner import allocated
 from benchmarks.workloads import WORKLOADS
 from examples.lesson8 import lesson8
-from graphgrad.emit.runtime.tiles import _team
+from graphgrad.emit.runtime.team import _team
 
 LEVELS = ("plain", "default")
 

@@ -1,4 +1,7 @@
-"""One compiled function, called from many places at once: threads, forks, and from within a call of its own."""
+"""One compiled function, called from many places at once: threads, forks, and from within a call of its own.
+
+"tiled" is level "default" in tiles of 16 rows, so that most calls run on three threads.
+"""
 
 import contextlib
 import gc
@@ -15,10 +18,11 @@ import pytest
 
 import graphgrad as gg
 from graphgrad.interpret import interpret
+from graphgrad.plan import rows as plan_rows
 
 THREADS, CALLS = 8, 200
 ROWS = (0, 1, 2, 3, 5, 8, 13, 64, 200)
-LEVELS = ("plain", "default")
+LEVELS = ("plain", "default", "tiled")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
@@ -32,7 +36,8 @@ class Calls:
         out = hidden @ w2
         loss = gg.sum((out[:, 0] - y) ** 2) / 10.0
         outputs, wrt = (loss, out, hidden.T), [w1, b1, w2, x]
-        self.model = gg.compile(outputs, wrt=wrt, level=level)
+        self.model = gg.compile(outputs, wrt=wrt, level="default" if level == "tiled" else level)
+        assert bool(self.model.plan.tiles and self.model.plan.tiles[0].most == 16) == (level == "tiled")
         rng = np.random.default_rng(0)
         self.arguments, self.expected = {}, {}
         for rows in ROWS:
@@ -58,7 +63,10 @@ class Calls:
 
 
 @pytest.fixture(params=LEVELS)
-def calls(request):
+def calls(request, monkeypatch):
+    if request.param == "tiled":
+        monkeypatch.setattr(plan_rows, "LARGEST", 16)
+        monkeypatch.setenv("GRAPHGRAD_THREADS", "3")
     return Calls(request.param)
 
 
@@ -186,6 +194,33 @@ def test_a_fork_while_other_threads_are_calling(calls):
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+@needs_fork
+def test_a_fork_within_a_call_goes_on_with_it_in_both_processes(calls):
+    """The threads that have taken a share do not exist in the child, which computes it itself."""
+    children = []
+
+    def fork(*_):
+        if threading.current_thread() is threading.main_thread() and len(children) < 40:
+            children.append(os.fork())
+            if children[-1] == 0:
+                sys.setprofile(None)
+                signal.alarm(30)
+
+    results = None
+    parent = os.getpid()
+    for _ in range(3):
+        sys.setprofile(fork)
+        try:
+            results = calls.call(200)
+        finally:
+            sys.setprofile(None)
+            if os.getpid() != parent:  # pragma: no cover
+                os._exit(0 if results is not None and calls.is_right(200, results) else 1)
+        assert calls.is_right(200, results)
+    assert len(children) >= 6
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
 
 
 # ---- a call within a call ----
