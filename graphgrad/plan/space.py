@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
-from graphgrad.core.dim import Size, add, floor_divide, minimum, multiply, symbols
+import numpy as np
+
+from graphgrad.core.dim import Size, add, floor_divide, maximum, minimum, multiply, symbols
 from graphgrad.plan.buffers import Buffer
 from graphgrad.plan.loops import PlannedLoop
+
+WIDE_ELEMENTS = 4096
+"""Up to so many elements, sums are added up in float64, as `graphgrad.emit.runtime.tiles` has it."""
+_NARROW = (np.dtype(np.float32), np.dtype(np.float16))
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +31,8 @@ class TileSpace:
     """Where a tile's part of a large sum lies, until it is added."""
     most: int
     """How many rows a tile has, if there are as many."""
+    wide: Size = 0
+    """Bytes of sums that are added up in float64, on each thread."""
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -57,8 +66,20 @@ class TileSpace:
         return total
 
     def on(self, threads: int) -> Size:
-        """Bytes on so many threads: each has a tile and its parts, and all but one the sums of their own tiles."""
-        return add(self.tile_nbytes(threads), multiply(self.part_nbytes, 2 * threads - 1))
+        """Bytes on so many threads: each has a tile, its parts and wide sums, and all but one sums of their own."""
+        sums = add(multiply(self.part_nbytes, 2 * threads - 1), multiply(self.wide, threads))
+        return add(self.tile_nbytes(threads), sums)
+
+
+def _wide(loop: PlannedLoop) -> Size:
+    """Bytes of what a loop adds up in float64: the sums, and the largest part again, which is converted first."""
+    total: Size = 0
+    largest: Size = 0
+    for node in loop.parts:
+        if node.dtype in _NARROW and not (isinstance(node.size, int) and node.size > WIDE_ELEMENTS):
+            size = multiply(minimum(node.size, WIDE_ELEMENTS), 8)
+            total, largest = add(total, size), maximum(largest, size)
+    return add(total, largest)
 
 
 def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
@@ -76,6 +97,13 @@ def tile_spaces(main: Sequence[PlannedLoop], others: Sequence[PlannedLoop]) -> t
         buffers = dict.fromkeys(buffer for one in own for buffer in one.placement.used)
         parts = dict.fromkeys(buffer for one in own for buffer in one.parts.values())
         found.append(
-            TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), max(one.most for one in usual))
+            TileSpace(
+                rows,
+                own[0].loop.tile,
+                tuple(buffers),
+                tuple(parts),
+                max(one.most for one in usual),
+                reduce(maximum, map(_wide, own)),
+            )
         )
     return tuple(found)
