@@ -29,6 +29,7 @@ from graphgrad.core.spec import Spec
 from graphgrad.draw.draw import draw
 from graphgrad.draw.equations import equations
 from graphgrad.draw.network import to_networkx
+from graphgrad.emit.plan_text import plan_text as _plan_text
 from graphgrad.ops.align import atleast_1d, atleast_2d, atleast_3d, broadcast_arrays
 from graphgrad.ops.arithmetic import (
     abs,
@@ -192,6 +193,7 @@ def _finish(*parts: _typing.Any) -> _typing.Any:
 
 
 _bind("draw", draw)
+_bind("plan_text", _plan_text)
 _bind("finish", _finish)
 
 __version__ = "0.1.0"

@@ -70,6 +70,8 @@ class Ledger:
             f"as emitted, with planned memory: peak {peak}",
             *_indented(_statements(self.compiled.emitted)),
         ]
+        if self.compiled.plan.tiles:
+            rows += ["", "in loops:", *_indented(str(self.compiled.plan).splitlines())]
         return "\n".join(rows)
 
     __repr__ = __str__

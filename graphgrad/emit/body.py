@@ -12,6 +12,7 @@ from graphgrad.core.spec import Shape
 from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import LoopNames, identifier
 from graphgrad.emit.numpy import Writer
+from graphgrad.emit.plan_text import how_often
 from graphgrad.emit.source import Comment, Line
 from graphgrad.emit.spelling import clean, dtype_text, return_tuple
 from graphgrad.emit.workspace import borrow_line, class_names, give_back_line
@@ -168,14 +169,14 @@ def loop_lines(
     called = ", ".join(parts) if len(parts) > 1 else f"({parts[0]},)" if parts else ""
     call = _call_text(writer, loop, found.function, count)
     writer.enter(planned)
-    return [
-        *lines,
+    written = [
         *head,
         *inner,
         Line(indent + back),
         Line(""),
-        Line(f"{called} = {call}" if called else call, Comment(_how_often(writer, loop))),
+        Line(f"{called} = {call}" if called else call, Comment(how_often(writer.plan, loop))),
     ]
+    return [*lines, *(replace(line, loop=loop) if line.code else line for line in written)]
 
 
 def _tile_doc(writer: Writer, loop: PlannedLoop, found: LoopNames) -> str:
@@ -183,13 +184,6 @@ def _tile_doc(writer: Writer, loop: PlannedLoop, found: LoopNames) -> str:
     of = f" of {clean(str(loop.loop.rows))}" if not isinstance(loop.loop.rows, int) else ""
     shares = ", and their parts of the sums" if loop.loop.partial else ""
     return f"Rows {found.first} to {found.last}{of}{shares}."
-
-
-def _how_often(writer: Writer, loop: PlannedLoop) -> str:
-    """How a loop runs, in words."""
-    interface, most = writer.plan.schedule.interface, writer.space_of(loop).most
-    where = "on every core" if interface.threads is None else f"on {interface.threads} threads"
-    return f"{most:,} rows at a time" + ("" if interface.threads == 1 else f", {where}")
 
 
 def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str) -> str:

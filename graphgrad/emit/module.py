@@ -21,6 +21,7 @@ from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
 from graphgrad.emit.spelling import array_text, clean
 from graphgrad.emit.workspace import workspace_text
 from graphgrad.plan.limit import bytes_at_any_size
+from graphgrad.plan.loops import PlannedLoop
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
 
@@ -51,12 +52,15 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     for helper in writer.helpers:
         text += ["", *helper.source.rstrip("\n").split("\n")]
     statements: list[Statement] = []
+    loops: dict[int, PlannedLoop] = {}
     for function in written:
-        _add_function(text, function, statements)
+        _add_function(text, function, statements, loops)
     text += ["", *map(wrap, selfcheck_text(writer).rstrip("\n").split("\n"))]
     for name in runtimes(plan):
         text += ["", "", *runtime.text(name).split("\n")]
-    return Source(plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays, names)
+    return Source(
+        plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays, names, loops
+    )
 
 
 def runtimes(plan: Plan) -> tuple[str, ...]:
@@ -93,19 +97,21 @@ def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
     return [*standard, *([""] if standard else []), "import numpy as np"]
 
 
-def _add_function(text: list[str], function: Function, statements: list[Statement]) -> None:
+def _add_function(
+    text: list[str], function: Function, statements: list[Statement], loops: dict[int, PlannedLoop]
+) -> None:
     signature, doc, body = function
     text += ["", "", wrap(f"def {signature}:"), *_function_doc(doc)]
     name = signature.partition("(")[0]
     number = sum(part.count("\n") + 1 for part in text)
     for line, written in zip(body, lay_out(body), strict=True):
-        rows = written.count("\n") + 1
+        rows = range(number + 1, number + written.count("\n") + 2)
         if line.nodes:
-            statements.append(
-                Statement(name, line.code.strip(), range(number + 1, number + rows + 1), line.nodes)
-            )
+            statements.append(Statement(name, line.code.strip(), rows, line.nodes))
+        if line.loop is not None:
+            loops.update(dict.fromkeys(rows, line.loop))
         text.append(written)
-        number += rows
+        number += len(rows)
 
 
 def _function_doc(doc: str) -> list[str]:

@@ -13,6 +13,7 @@ from graphgrad.core.node import Node
 
 if TYPE_CHECKING:
     from graphgrad.emit.namer import Namer
+    from graphgrad.plan.loops import PlannedLoop
 
 WIDTH = 110
 _WIDEST_CODE = 62
@@ -34,6 +35,8 @@ class Line:
     code: str
     comment: Comment | None = None
     nodes: tuple[Node, ...] = ()
+    loop: PlannedLoop | None = None
+    """The loop that it belongs to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,8 @@ class Source:
     """Constants too large to write down, which stand in a file beside the module."""
     names: Namer | None = None
     """What everything in it is called; None if nobody knows any more."""
+    loops: Mapping[int, PlannedLoop] = field(default_factory=dict)
+    """For each line of a loop, from the function of a tile to the call, which one it is."""
 
     @cached_property
     def by_line(self) -> Mapping[int, Statement]:

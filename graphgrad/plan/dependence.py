@@ -118,10 +118,9 @@ class _Analysis:
             for part, read in zip(node.inputs, best.reads, strict=True)
         ):
             return best
-        needed = [part for part in node.inputs if self._is_mapped(part)]
-        reason = ""
-        if needed:
-            reason = f"{node.op.name} needs all of {self.rows} at once"
+        has_rows = any(self._has_rows(part) for part in node.inputs)
+        rows = f"{self.rows:,} rows" if isinstance(self.rows, int) else str(self.rows)
+        reason = f"{node.op.name} needs all of {rows} at once" if has_rows else ""
         return Need("whole", (None,) * len(node.inputs), reason=reason)
 
     def _options(self, node: Node) -> Iterator[Need]:
@@ -177,6 +176,10 @@ class _Analysis:
             return None
         quotient = floor_divide(size, self.rows)
         return quotient if multiply(quotient, self.rows) == size else None
+
+    def _has_rows(self, node: Node) -> bool:
+        """Whether a value could be cut into tiles."""
+        return any(self._per_row(size) is not None for spec in node.specs for size in spec.shape)
 
     # ---- what is there when ----
 

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 
 from graphgrad.core.dim import Size, evaluate, symbols
 from graphgrad.core.errors import InvalidValueError
-from graphgrad.plan.memory import bytes_text
+from graphgrad.core.node import Node
+from graphgrad.core.rewriting import place
+from graphgrad.plan.buffers import reads
+from graphgrad.plan.memory import bytes_text, nbytes
 from graphgrad.plan.rows import LARGEST
 
 if TYPE_CHECKING:
-    from graphgrad.plan.plan import Plan
+    from graphgrad.plan.plan import Plan, PlannedRoutine
 
 _ANY = 10**9
 """A size larger than any tile."""
+_NAMED = 6
+"""How many values a message names."""
 
 
 def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
@@ -29,21 +34,23 @@ def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
     InvalidValueError
         If tiles of one row take more, or memory grows with a size whatever the tiles are: says which, and why.
     """
-    plan = attempt()
+    smallest: Plan | None = None
     for keeps in (True, False):
         most = LARGEST
         while most:
             plan = attempt(keeps, most)
             if bytes_at_any_size(plan, threads or 1) <= limit:
                 return replace(plan, most_threads=threads or _threads_within(plan, limit))
-            most = min([most, *(space.most for space in plan.tiles)]) // 2
-    raise _refusal(plan, limit, threads or 1)
+            smallest = _smaller(smallest, plan, threads or 1)
+            most = min([most, *(space.most for space in plan.tiles)]) // 2 if plan.tiles else 0
+    assert smallest is not None  # there was an attempt
+    raise _refusal(smallest, limit, threads or 1)
 
 
-def bytes_at_any_size(plan: Plan, threads: int) -> int:
+def bytes_at_any_size(plan: Plan, threads: int, size: int = _ANY) -> int:
     """Bytes of working memory, however large the named sizes are."""
     working = plan.memory_on(threads).working
-    return evaluate(working, dict.fromkeys(symbols(working), _ANY))
+    return evaluate(working, dict.fromkeys(symbols(working), size))
 
 
 def _threads_within(plan: Plan, limit: int) -> int:
@@ -52,25 +59,75 @@ def _threads_within(plan: Plan, limit: int) -> int:
     return 1 + (limit - one) // max(two - one, 1)
 
 
+def _smaller(one: Plan | None, other: Plan, threads: int) -> Plan:
+    """The plan that works in less; the first of two that work in the same."""
+    if one is not None and bytes_at_any_size(one, threads) <= bytes_at_any_size(other, threads):
+        return one
+    return other
+
+
 def _refusal(plan: Plan, limit: int, threads: int) -> InvalidValueError:
+    """Why not even the plan that works in least keeps the limit."""
     working: Size = plan.memory_on(threads).working
-    main = plan.main
-    growing = [
+    least = bytes_at_any_size(plan, threads)
+    on = f" on {threads} threads" if threads > 1 else ""
+    if least == bytes_at_any_size(plan, threads, 2 * _ANY):
+        return InvalidValueError(
+            f"memory_limit={limit} is too little: with one row at a time a call works in {least:,} bytes{on}",
+            saw=_largest(plan),
+            hint=f"memory_limit={least}" + (", or fewer threads" if threads > 1 else ""),
+        )
+    return InvalidValueError(
+        f"memory_limit={limit} cannot be kept: what a call works in grows with the data, however few rows a tile has",
+        saw=[f"it takes {bytes_text(working)}{on}", *_needed_whole(plan)],
+        hint="smaller batches and no limit, or a model that needs no whole batch at once",
+    )
+
+
+def _largest(plan: Plan) -> list[str]:
+    """What there is least to do about: arrays that are not made of rows."""
+    parts = [buffer.spec for space in plan.tiles for buffer in space.parts]
+    whole = [buffer.spec for buffer in plan.workspace]
+    found = [
+        *(f"{spec}: where a tile's part of a sum is computed" for spec in parts),
+        *(f"{spec}: computed at once" for spec in whole),
+    ]
+    return list(dict.fromkeys(found))[:_NAMED]
+
+
+def _needed_whole(plan: Plan) -> list[str]:
+    """The values that grow with the data and are no results, each with its line and the reason."""
+    main, graph = plan.main, plan.schedule.graph
+    made_for = {} if graph.rewriting is None else graph.rewriting.made_for
+
+    def says(node: Node, why: str) -> str:
+        return f"{graph.describe(node)}, {place(node, graph.origins, made_for)}: {why}"
+
+    whole = [
         node
         for node in main.statements
-        if main.placement is not None and node in main.placement.buffers and symbols(node.spec.nbytes)
+        if node not in main.at_once and node not in main.routine.results and symbols(nbytes(node))
     ]
-    reasons = [f"{plan.schedule.graph.describe(node)}: {why}" for node, why in main.at_once.items()]
-    if growing:
-        what = f"a call works in {bytes_text(working)}, which grows with the data whatever the tiles are"
-        named = [f"{plan.schedule.graph.describe(node)} is needed whole" for node in growing]
-    else:
-        what = f"a call works in {bytes_text(bytes_at_any_size(plan, threads))} at least"
-        named = []
-    return InvalidValueError(
-        f"memory_limit={limit} is too little: {what}",
-        saw=list(dict.fromkeys((*reasons, *named)))[:6],
-        hint=f"memory_limit={bytes_at_any_size(plan, threads)}"
-        if not growing
-        else "smaller batches, or no limit",
-    )
+    found = [
+        *(says(node, why) for node, why in main.at_once.items()),
+        *(says(node, _who_needs(main, node)) for node in whole),
+    ]
+    return list(dict.fromkeys(found))[:_NAMED]
+
+
+def _who_needs(main: PlannedRoutine, node: Node) -> str:
+    """Why a value is there as a whole."""
+    if node not in main.by_loop:
+        return "it is computed at once"
+    looks = {node: None}  # at its memory
+    for other in main.routine.steps:
+        if other.op.view and any(part in looks for part in other.inputs):
+            looks[other] = None
+    for at_once in main.at_once:
+        if any(part in looks for part in reads(main.statements[at_once])):
+            return f"{at_once.op.name} needs all of it"
+    for loop in main.loops:
+        in_tiles = dict.fromkeys(whole for whole, _ in loop.loop.slices.values())
+        if any(part in looks and part not in in_tiles for part in loop.loop.reads):
+            return "each tile of a loop reads all of it"
+    return "one loop writes it and another reads it"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from graphgrad.core.dim import Dim, Size, evaluate, named_size, symbols, usual
+from graphgrad.core.dim import Size, evaluate, named_size, symbols, usual
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
@@ -14,6 +14,7 @@ from graphgrad.core.traverse import users
 from graphgrad.plan.buffers import Buffer, Placement, is_small, place, small
 from graphgrad.plan.check import check_ownership, check_placement
 from graphgrad.plan.inline import inlined, is_number, same_term, written_with
+from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.rows import CACHE, rows_for
 from graphgrad.plan.schedule import Routine
 from graphgrad.plan.tile import Loop, tile
@@ -69,17 +70,29 @@ def arrange(graph: Graph, routine: Routine, kept: Sequence[Node], keeps: bool = 
     """
     results = (*routine.results, *kept)
     items: tuple[Item, ...] = routine.steps
-    reasons: dict[Node, str] = {}
+    reasons: dict[Node, dict[str, None]] = {}
     left: list[Size] = [named_size(name) for name in _names(routine)]
     while left:
         tilings = {rows: _tiled(graph, items, results, rows, keeps) for rows in left}
         best = min(left, key=lambda rows: tilings[rows].left)
-        items, reasons = tilings[best].items, {**reasons, **tilings[best].at_once}
+        items = tilings[best].items
+        _collect(reasons, tilings[best].at_once)
         left.remove(best)
     for rows in _large_sizes(routine):
         tiled = _tiled(graph, items, results, rows, keeps)
-        items, reasons = tiled.items, {**reasons, **tiled.at_once}
-    return Arranged(items, reasons)
+        items = tiled.items
+        _collect(reasons, tiled.at_once)
+    return Arranged(items, {
+        item: "; ".join(reasons[item])
+        for item in items
+        if isinstance(item, Node) and item in reasons
+    })  # fmt: skip
+
+
+def _collect(reasons: dict[Node, dict[str, None]], more: Mapping[Node, str]) -> None:
+    """Add what stands against each node over one more dimension."""
+    for node, why in more.items():
+        reasons.setdefault(node, {})[why] = None
 
 
 @dataclass(frozen=True)
@@ -101,13 +114,15 @@ def _tiled(graph: Graph, items: Sequence[Item], results: Sequence[Node], rows: S
         tiling = tile(run, _needed_after(run, items, results), rows, graph.symbols, keeps)
         loops = [item for item in tiling.items if isinstance(item, Loop)]
         if len(loops) > _MOST_LOOPS:
-            why = f"it would take {len(loops)} loops over {rows}, one after the other"
-            reasons.update(dict.fromkeys(run, why))
+            many = f"it would take {len(loops)} loops over {rows}, one after the other"
+            reasons.update(dict.fromkeys(run, many))
             arranged += run
-        elif any(map(_is_worth_it, loops)):
+        elif any(_why_not(loop) is None for loop in loops):
             arranged += _with_views(graph, tiling.items, results)
             reasons.update(tiling.at_once)
         else:
+            reasons.update(tiling.at_once)
+            reasons.update({node: why for loop in loops if (why := _why_not(loop)) for node in loop.covered})
             arranged += run
     return _Tiled(tuple(arranged), reasons, sum(map(_bytes_left, arranged)))
 
@@ -162,14 +177,17 @@ def _needed_after(run: Sequence[Node], items: Sequence[Item], results: Sequence[
     return tuple(dict.fromkeys(node for node in (*outside, *results) if node in own))
 
 
-def _is_worth_it(loop: Loop) -> bool:
-    """Whether a loop does more than one product of matrices, which BLAS cuts better, or than moving a few bytes."""
+def _why_not(loop: Loop) -> str | None:
+    """Why a loop is not worth it: it does no more than one product of matrices, or than moving a few bytes. Of one that
+    only looks at memory there is nothing to say."""
     own = [node for node in loop.covered if not node.op.view]
-    if not own or (len(own) == 1 and own[0].op.name == "matmul"):
-        return False
-    if isinstance(loop.rows, Dim):
-        return True
-    return sum(usual(node.spec.nbytes) for node in own) >= _LARGE
+    if not own:
+        return ""
+    if len(own) == 1 and own[0].op.name == "matmul":
+        return "it is one product of matrices, which BLAS cuts better"
+    if isinstance(loop.rows, int) and sum(usual(node.spec.nbytes) for node in own) < _LARGE:
+        return f"a loop over its {loop.rows:,} rows would make less than {bytes_text(_LARGE)}"
+    return None
 
 
 def _with_views(graph: Graph, items: Sequence[Item], results: Sequence[Node]) -> list[Item]:

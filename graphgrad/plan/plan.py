@@ -8,6 +8,7 @@ from functools import cached_property
 
 from graphgrad.core.dim import symbols
 from graphgrad.core.node import Node
+from graphgrad.core.operators import bound
 from graphgrad.core.traverse import toposort
 from graphgrad.plan.alias import copies, passed_views
 from graphgrad.plan.buffers import Buffer, Placement, place, small
@@ -63,6 +64,11 @@ class Plan:
     def memory(self) -> Memory:
         """What the call that people make most takes on one thread; formulas in the symbolic sizes."""
         return self.memory_on(1)
+
+    def __str__(self) -> str:
+        """What was tiled and what was not, with the reason, function by function."""
+        text: str = bound("plan_text")(self)  # in the names of the emitted module
+        return text
 
     def memory_on(self, threads: int) -> Memory:
         """The same on so many threads."""
@@ -143,9 +149,8 @@ def _plan_routine(schedule: Schedule, routine: Routine, keeps: bool, most: int) 
     check_order(statements, made)
     check_placement(statements, returned, placement)
     check_ownership((node for node in (*given, *residuals) if node not in made), placement)
-    return PlannedRoutine(
-        routine, statements, inside, copied, placement, tuple(loops.values()), arranged.at_once
-    )
+    at_once = {node: why for node, why in arranged.at_once.items() if node in statements}
+    return PlannedRoutine(routine, statements, inside, copied, placement, tuple(loops.values()), at_once)
 
 
 def _statements(

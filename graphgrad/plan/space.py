@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
-from graphgrad.core.dim import Size, add, floor_divide, minimum, multiply, symbols, usual
+import numpy as np
+
+from graphgrad.core.dim import Size, add, floor_divide, maximum, minimum, multiply, symbols, usual
 from graphgrad.core.spec import Spec
 from graphgrad.plan.buffers import Buffer
 from graphgrad.plan.loops import PlannedLoop
+
+WIDE_ELEMENTS = 4096
+"""Up to so many elements, sums are added up in float64, as `graphgrad.emit.runtime.tiles` has it."""
+_NARROW = (np.dtype(np.float32), np.dtype(np.float16))
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +34,8 @@ class TileSpace:
     """What a statement makes on the way and drops, that which makes most."""
     most: int
     """How many rows a tile has, if there are as many."""
+    wide: Size = 0
+    """Bytes of sums that are added up in float64, on each thread."""
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -39,7 +48,8 @@ class TileSpace:
         return _sizes(self.parts, self.tile)
 
     def tile_nbytes(self, threads: int) -> Size:
-        """Bytes of the buffers, and of what is made on the way, for a tile on each of so many threads, which have as many rows as there are at most."""
+        """Bytes for a tile on each of so many threads: of the buffers, and of what is made on the way. Together the tiles
+        have as many rows as there are at most."""
         total: Size = 0
         highest = minimum(self.rows, self.most * threads)
         for spec in (*(buffer.spec for buffer in self.buffers), *self.temporaries):
@@ -60,8 +70,20 @@ class TileSpace:
         return total
 
     def on(self, threads: int) -> Size:
-        """Bytes on so many threads: each has a tile and its parts, and all but one the sums of their own tiles."""
-        return add(self.tile_nbytes(threads), multiply(self.part_nbytes, 2 * threads - 1))
+        """Bytes on so many threads: each has a tile, its parts and wide sums, and all but one sums of their own."""
+        sums = add(multiply(self.part_nbytes, 2 * threads - 1), multiply(self.wide, threads))
+        return add(self.tile_nbytes(threads), sums)
+
+
+def _wide(loop: PlannedLoop) -> Size:
+    """Bytes of what a loop adds up in float64: the sums, and the largest part again, which is converted first."""
+    total: Size = 0
+    largest: Size = 0
+    for node in loop.parts:
+        if node.dtype in _NARROW and not (isinstance(node.size, int) and node.size > WIDE_ELEMENTS):
+            size = multiply(minimum(node.size, WIDE_ELEMENTS), 8)
+            total, largest = add(total, size), maximum(largest, size)
+    return add(total, largest)
 
 
 def _sizes(buffers: Iterable[Buffer], tile: Size) -> tuple[str, ...]:
@@ -78,9 +100,17 @@ def tile_spaces(main: Sequence[PlannedLoop], others: Sequence[PlannedLoop]) -> t
         first = [one for one in main if one.loop.rows == rows] or own
         buffers = dict.fromkeys(buffer for one in own for buffer in one.placement.used)
         parts = dict.fromkeys(buffer for one in own for buffer in one.parts.values())
-        on_the_way = max((one.temporaries for one in first), key=_bytes)
-        most = max(one.most for one in first)
-        found.append(TileSpace(rows, own[0].loop.tile, tuple(buffers), tuple(parts), on_the_way, most))
+        found.append(
+            TileSpace(
+                rows,
+                own[0].loop.tile,
+                tuple(buffers),
+                tuple(parts),
+                max((one.temporaries for one in first), key=_bytes),
+                max(one.most for one in first),
+                reduce(maximum, map(_wide, own)),
+            )
+        )
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from graphgrad.core.dim import Size, add
 from graphgrad.core.errors import ArgumentError
 from graphgrad.core.graph import Graph, Origin
 from graphgrad.core.node import Node
+from graphgrad.emit.plan_text import routine_of, which_loop
 from graphgrad.emit.source import Source
 from graphgrad.plan.memory import bytes_text, nbytes
 from graphgrad.plan.plan import Plan
@@ -37,6 +38,10 @@ class Explanation:
     into: str = ""
     """The buffer of the workspace that it writes into, or the variable whose array it writes over."""
     flops: Size = 0
+    loop: str = ""
+    """The loop that it belongs to: over what, and how many rows at a time."""
+    at_once: str = ""
+    """Why it is in no loop, although it reads rows that could be cut into tiles."""
     rules: tuple[str, ...] = ()
     """The rules that shaped it: name, class, what became of what, and the user's line."""
 
@@ -44,6 +49,10 @@ class Explanation:
         rows = [f"line {self.line}:  {self.code}"]
         if self.function:
             rows.append(f"  in          {self.function}")
+        if self.loop:
+            rows.append(f"  loop        {self.loop}")
+        if self.at_once:
+            rows.append(f"  at once     {self.at_once}")
         if self.model_line:
             rows.append(f"  model       {self.model_line}")
         if self.term:
@@ -70,9 +79,11 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
     line = int(line)
     origin = source.by_line.get(line)
     code = text[line - 1].strip()
+    loop = which_loop(plan, source.loops[line]) if line in source.loops else ""
     if origin is None:
-        return Explanation(line, code)
+        return Explanation(line, code, loop=loop)
     node = origin.nodes[-1]
+    planned = routine_of(plan, origin.function, node)
     into = _INTO.findall(origin.code)
     allocates: Size = 0
     flops: Size = 0
@@ -93,6 +104,8 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
         allocates,
         into[-1] if into else "",
         flops,
+        loop,
+        "" if planned is None or loop else planned.at_once.get(node, ""),
         _rules(graph, origin.nodes),
     )
 
