@@ -9,8 +9,8 @@ Emitted by graphgrad from models.py, level "default", graph 7fe0a856787a. Needs 
                                            w2  float32 (50, 10)  parameter
                                            b2  float32 (10,)     parameter
 
-Memory beyond the arguments: 542 * min(batch, 1024) + 29860 B in a thread's first call, 15 kB of it results,
-and the rest is kept for its next. A further thread takes 585 kB at most.
+Memory beyond the arguments: 542 * min(batch, 1024) + 85060 B in a thread's first call, 15 kB of it results,
+and the rest is kept for its next. A further thread takes 640 kB at most.
 """
 
 import atexit

@@ -9,8 +9,8 @@ Emitted by graphgrad from models.py, level "default", graph b372299331a0. Needs 
     rate  float32 ()          input
     v     float32 (3,)        state
 
-Memory beyond the arguments: 8 * min(batch, 32768) + 24 B in a thread's first call, 16 B of it results, and
-the rest is kept for its next. A further thread takes 262 kB at most.
+Memory beyond the arguments: 8 * min(batch, 65536) + 24 B in a thread's first call, 16 B of it results, and
+the rest is kept for its next. A further thread takes 524 kB at most.
 """
 
 import atexit
@@ -60,7 +60,7 @@ def forward_and_backward(x, y, rate, v, w, *, cotangent=1.0):
         d_w = x_tile.T @ d_error                                # matmul:    dB = A.T G
         return total, d_w
 
-    total, d_w = _by_tiles(tile, batch, 32768, (_Tile, None))   # 32,768 rows at a time, on every core
+    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))   # 65,536 rows at a time, on every core
 
     # forward
     loss = total / batch                                        # gg.mean(error**2)  models.py:46
@@ -82,7 +82,7 @@ def forward(x, y, rate, v, w):
         total = np.sum(squared)                              # gg.mean(error**2)  models.py:46
         return total,
 
-    (total,) = _by_tiles(tile, batch, 32768, (_Tile, None))  # 32,768 rows at a time, on every core
+    (total,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
     loss = total / batch                                     # gg.mean(error**2)  models.py:46
     return loss, (x, error)
 
@@ -102,7 +102,7 @@ def backward(residuals, cotangent=1.0):
         d_w = x_tile.T @ d_error                           # matmul:    dB = A.T G
         return d_w,
 
-    (d_w,) = _by_tiles(tile, batch, 32768, (_Tile, None))  # 32,768 rows at a time, on every core
+    (d_w,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
     return {"w": d_w}
 
 
@@ -126,7 +126,7 @@ def step(x, y, rate, v, w):
         d_w = x_tile.T @ d_error                               # matmul:    dB = A.T G
         return total, d_w
 
-    total, d_w = _by_tiles(tile, batch, 32768, (_Tile, None))  # 32,768 rows at a time, on every core
+    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
 
     # forward
     loss = total / batch                                       # gg.mean(error**2)       models.py:46

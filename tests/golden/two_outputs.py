@@ -6,8 +6,8 @@ Emitted by graphgrad from models.py, level "default", graph 02903bd6f195. Needs 
 
     x  float64 (n, 4)  input      w  float64 (4, 2)  parameter
 
-Memory beyond the arguments: 128 * min(n, 8192) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of it
-results, and the rest is kept for its next. A further thread takes 1.05 MB at most.
+Memory beyond the arguments: 192 * min(n, 8192) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of it
+results, and the rest is kept for its next. A further thread takes 1.57 MB at most.
 """
 
 import atexit
