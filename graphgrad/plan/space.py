@@ -48,8 +48,10 @@ class TileSpace:
         return _sizes(self.parts, self.tile)
 
     def tile_nbytes(self, threads: int) -> Size:
-        """Bytes for a tile on each of so many threads: of the buffers, and of what is made on the way. Together the tiles
-        have as many rows as there are at most."""
+        """Bytes for a tile on each of so many threads, buffers and what is made on the way.
+
+        Together the tiles have as many rows as there are at most.
+        """
         total: Size = 0
         highest = minimum(self.rows, self.most * threads)
         for spec in (*(buffer.spec for buffer in self.buffers), *self.temporaries):
