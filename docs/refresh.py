@@ -7,7 +7,6 @@ python docs/refresh.py          (make golden does it, too)
 import contextlib
 import io
 import re
-import runpy
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +21,10 @@ from graphgrad.rewrite.passes import PASSES, SAFE, STABLE  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "lesson8.svg"
 REWRITES = ROOT / "docs" / "reference" / "rewrites.md"
-LEDGER = ROOT / "docs" / "how-to" / "see-what-the-compiler-did.md"
+PRINTED = [
+    ROOT / "docs" / "how-to" / f"{name}.md"
+    for name in ("see-what-the-compiler-did", "bound-memory-and-use-cores")
+]
 BLOCK = re.compile(r"(?<=<!-- made by docs/refresh.py -->\n```python\n).*?(?=```\n)", re.DOTALL)
 
 
@@ -81,20 +83,32 @@ def code(text):
     return text if re.search(r"[a-z] [a-z]", text) else f"`{text}`"
 
 
-def told():
-    """The how-to page with what its blocks print, one after the other, run as one file."""
-    text = LEDGER.read_text(encoding="utf-8")
+def told(page):
+    """A how-to page with what its blocks print, run as one file: each in the block of text below it."""
+    text = page.read_text(encoding="utf-8")
     parts = re.findall(r"```python\n(.*?)```\n", text, re.DOTALL)
-    with tempfile.TemporaryDirectory() as folder:
+    outputs = []
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         script = Path(folder) / "model.py"
-        script.write_text("print('\\0', end='\\0');".join(parts), encoding="utf-8")
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            runpy.run_path(str(script))
-    outputs = iter(printed.getvalue().split("\0\0"))
-    return re.sub(
-        r"(```text\n).*?(```\n)", lambda match: match[1] + next(outputs) + match[2], text, flags=re.DOTALL
-    )
+        script.write_text("".join(parts), encoding="utf-8")
+        names, line = {"__name__": "__main__"}, 0
+        for part in parts:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile("\n" * line + part, str(script), "exec"), names)
+            outputs.append(printed.getvalue())
+            line += part.count("\n")
+    following = iter(outputs)
+    last = ""
+
+    def fill(match):
+        nonlocal last
+        if match[1] == "python":
+            last = next(following)
+            return match[0]
+        return f"```text\n{last}```\n"
+
+    return re.sub(r"```(python|text)\n.*?```\n", fill, text, flags=re.DOTALL)
 
 
 def main():
@@ -104,7 +118,8 @@ def main():
     PICTURE.parent.mkdir(exist_ok=True)
     gg.draw(loss, wrt=parameters, title="lesson 8").render(PICTURE)
     REWRITES.write_text(rewrites(), encoding="utf-8")
-    LEDGER.write_text(told(), encoding="utf-8")
+    for page in PRINTED:
+        page.write_text(told(page), encoding="utf-8")
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     blocks = iter(emitted())

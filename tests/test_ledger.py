@@ -9,12 +9,14 @@ import pytest
 
 import graphgrad as gg
 
-PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "see-what-the-compiler-did.md"
+HOW_TO = Path(__file__).parent.parent / "docs" / "how-to"
 BLOCKS = re.compile(r"```(python|text)\n(.*?)```\n", re.DOTALL)
 
 
-def test_the_page_shows_what_is_printed(tmp_path, capsys):
-    blocks = BLOCKS.findall(PAGE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", ["see-what-the-compiler-did", "bound-memory-and-use-cores"])
+def test_the_page_shows_what_is_printed(page, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = BLOCKS.findall((HOW_TO / f"{page}.md").read_text(encoding="utf-8"))
     script = tmp_path / "model.py"
     script.write_text("".join(text for kind, text in blocks if kind == "python"), encoding="utf-8")
     runpy.run_path(str(script))

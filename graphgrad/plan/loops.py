@@ -44,8 +44,9 @@ class PlannedLoop:
 
     @property
     def temporaries(self) -> tuple[Spec, ...]:
-        """What the statement that makes most on the way makes, and drops."""
-        made = (tuple(node.op.temporaries(node)) for node in self.loop.steps)
+        """What the statement that makes most on the way makes, and drops; what has scratch space makes it there."""
+        own = (node for node in self.loop.steps if node not in self.placement.scratch)
+        made = (tuple(node.op.temporaries(node)) for node in own)
         return max(made, key=lambda specs: sum(usual(spec.nbytes) for spec in specs), default=())
 
     @property

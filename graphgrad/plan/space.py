@@ -48,9 +48,9 @@ class TileSpace:
         return _sizes(self.parts, self.tile)
 
     def tile_nbytes(self, threads: int) -> Size:
-        """Bytes for a tile on each of so many threads: of the buffers, and of what is made on the way.
+        """Bytes for a tile on each of so many threads, buffers and what is made on the way.
 
-        Together the tiles have no more rows than there are.
+        Together the tiles have as many rows as there are at most.
         """
         total: Size = 0
         highest = minimum(self.rows, self.most * threads)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphgrad.core.dim import Dim
-from graphgrad.core.errors import ArgumentError, GraphgradError, ShapeError
+from graphgrad.core.errors import ArgumentError, GraphgradError
 from graphgrad.core.graph import Graph
 from graphgrad.core.interface import Interface
 from graphgrad.core.lazy import lazy_import
@@ -26,8 +26,10 @@ from graphgrad.run.bound import Bound
 from graphgrad.run.cotangents import complete, default
 from graphgrad.run.explain import Explanation, explain
 from graphgrad.run.footprint import Footprint
+from graphgrad.run.initial import initial_values
 from graphgrad.run.load import emitted_lines, file_name, load
 from graphgrad.run.nonfinite import blame, is_finite
+from graphgrad.run.residuals import unpack
 from graphgrad.run.verify import verify
 
 if TYPE_CHECKING:
@@ -173,7 +175,7 @@ class Compiled:
                 f"{self.name} was compiled without wrt, so it has no backward",
                 hint="gg.compile(..., wrt=[...])",
             )
-        kept, hidden = self._unpack(residuals)
+        kept, hidden = unpack(self.plan.schedule, residuals)
         parts, whole = self._cotangents(cotangent, list(kept), list(kept.values()), hidden)
         grads = _arrays(self._run("backward", (residuals, whole)))
         if self._interface.check_nan:
@@ -210,20 +212,10 @@ class Compiled:
 
         Raises
         ------
-        ShapeError
-            If a parameter has a symbolic size.
+        ArgumentError, ShapeError
+            If `rng` is no generator, or a parameter has a symbolic size.
         """
-        generator = np.random.default_rng() if rng is None else rng
-        if not isinstance(generator, np.random.Generator):
-            raise ArgumentError(
-                f"init takes a numpy.random.Generator, not {type(rng).__name__}",
-                hint="np.random.default_rng(0)",
-            )
-        return {
-            leaf.attrs["name"]: _initial(leaf, generator)
-            for leaf in self._interface.arguments
-            if leaf.op.name in ("param", "state")
-        }
+        return initial_values(self._interface.arguments, rng)
 
     def bind(self, values: Mapping[str, Any]) -> Bound:
         """A callable that owns these arguments (a copy of each) and takes the others."""
@@ -304,19 +296,6 @@ class Compiled:
                 return _arrays(outputs)
         return type(outputs)(map(np.asarray, outputs))
 
-    def _unpack(self, residuals: Any) -> tuple[dict[Node, Any], dict[str, int]]:
-        """The arrays and the named sizes in residuals, checked."""
-        schedule = self.plan.schedule
-        count = len(schedule.residuals)
-        fits = isinstance(residuals, tuple) and len(residuals) == count + len(schedule.residual_sizes)
-        if not fits or not all(map(_is_like, schedule.residuals, residuals)):
-            raise ArgumentError(
-                f"{self.name}.backward takes the residuals that forward returned",
-                hint="outputs, residuals = model.forward(...); model.backward(residuals)",
-            )
-        kept = dict(zip(schedule.residuals, residuals, strict=False))
-        return kept, dict(zip(schedule.residual_sizes, residuals[count:], strict=True))
-
     def _cotangents(
         self,
         cotangent: Any,
@@ -379,28 +358,9 @@ class Compiled:
         raise blame(computed, {**given, **seeds}, {}, self.graph)
 
 
-def _is_like(node: Node, value: Any) -> bool:
-    return getattr(value, "dtype", None) == node.dtype and np.ndim(value) == node.ndim
-
-
 def _arrays(results: dict[str, Any]) -> dict[str, Array]:
     """The same dict, NumPy's scalars in it made arrays."""
     for name, value in results.items():
         if type(value) is not np.ndarray:
             results[name] = np.asarray(value)
     return results
-
-
-def _initial(leaf: Node, rng: np.random.Generator) -> Array:
-    if not all(isinstance(size, int) for size in leaf.shape):
-        raise ShapeError(
-            f"{leaf.name!r} has a size that is known only at a call, so it has no initial value",
-            saw=[leaf.describe()],
-        )
-    shape = tuple(int(size) for size in leaf.shape if isinstance(size, int))
-    scheme = leaf.attrs["identity"].init
-    return (
-        np.zeros(shape, leaf.dtype)
-        if scheme is None
-        else np.asarray(scheme(rng, shape, leaf.dtype), leaf.dtype)
-    )
