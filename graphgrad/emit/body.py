@@ -103,7 +103,9 @@ class Paragraphs:
                 self.lines.append(Line(""))
             if title:
                 self.lines.append(Line(f"{self._indent}# {': '.join(title)}"))
-        self.lines += [replace(line, code=self._indent + line.code) for line in lines] if self._indent else lines
+        self.lines += (
+            [replace(line, code=self._indent + line.code) for line in lines] if self._indent else lines
+        )
 
     def end(self) -> None:
         """What follows stands by itself."""
