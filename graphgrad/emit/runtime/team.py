@@ -142,7 +142,7 @@ class _Team:
         return getattr(library, "threading_layer", None) == "openmp"
 
     def set_blas(self, pairs):
-        """Tell libraries how many threads to use. threadpoolctl 3.8 obeys one thread until that is cleared."""
+        """Tell libraries how many threads to use; since threadpoolctl 3.8 they obey one thread, until cleared."""
         for library, threads in pairs:
             clear = getattr(library, "clear_controlling_thread", lambda force: None)
             clear(force=True)
