@@ -369,7 +369,10 @@ class _Team:
         return getattr(library, "threading_layer", None) == "openmp"
 
     def set_blas(self, pairs):
-        """Tell libraries how many threads to use; since threadpoolctl 3.8 they obey one thread, until cleared."""
+        """Tell libraries how many threads to use.
+
+        Since threadpoolctl 3.8, libraries obey only the first thread that tells them, until that is cleared.
+        """
         for library, threads in pairs:
             clear = getattr(library, "clear_controlling_thread", lambda force: None)
             clear(force=True)
