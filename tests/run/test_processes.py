@@ -257,8 +257,11 @@ def test_the_interpreter_may_end_right_after_a_call(runs):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_call_when_the_interpreter_ends(folder, when):
-    """Registered before the module's own handler, it runs after that, when the threads have ended."""
-    register = "import atexit; atexit.register(lambda: print('right' if right() and right() else 'wrong'))\n"
+    """Registered before the module's own handler, it runs after that, when the team's threads have ended."""
+    done_before = "not team()" if when == "before" else "team()"
+    register = (
+        f"import atexit; atexit.register(lambda: print({done_before} and right() and right() and 'right'))\n"
+    )
     script = register + START if when == "before" else START + register
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script + "\nassert right() and team()\n"],

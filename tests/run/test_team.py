@@ -2,8 +2,11 @@
 
 import gc
 import importlib.util
+import os
+import signal
 import sys
 import threading
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -289,6 +292,51 @@ def test_floating_point_errors_are_handled_as_the_caller_wants():
             assert compiled(given) == np.inf
         with np.errstate(over="raise"), pytest.raises(FloatingPointError):
             compiled(given)
+
+
+def test_nobody_begins_a_share_when_one_has_failed():
+    caller, begun, told = threading.current_thread(), [], threading.Event()
+
+    def share(number, failed):
+        begun.append(number)
+        if threading.current_thread() is not caller:
+            told.set()
+            raise ValueError("stop")
+        assert told.wait(30)
+        while not failed:
+            time.sleep(0.001)
+        return [number]
+
+    with pytest.raises(ValueError, match="stop"):
+        _team.run(share, 100, False)
+    assert len(begun) <= 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_within_a_call_goes_on_with_it_in_both_processes():
+    """The threads that have taken a share do not exist in the child, which computes it itself."""
+    parent, caller = os.getpid(), threading.current_thread()
+    begun, go_on, children = threading.Barrier(3), threading.Event(), []
+
+    def share(number, failed):
+        if os.getpid() == parent:
+            begun.wait(30)
+            if threading.current_thread() is caller:
+                children.append(os.fork())
+                if children[0] == 0:  # pragma: no cover
+                    signal.alarm(20)
+                else:
+                    go_on.set()
+            assert children == [0] or go_on.wait(30)
+        return [number]
+
+    try:
+        results = _team.run(share, 3, False)
+    finally:
+        if os.getpid() != parent:  # pragma: no cover
+            os._exit(0 if results == [[0], [1], [2]] else 1)
+    assert results == [[0], [1], [2]]
+    assert os.waitpid(children[0], 0)[1] == 0
 
 
 # ---- memory ----
