@@ -247,6 +247,7 @@ class _Call:
         self.failed = []  # errors; as soon as there is one, nobody begins anything more
         self.helpers = []  # a lock for each other thread, which holds it as long as it is at work
         self.context = copy_context()  # the caller's; NumPy's handling of floating-point errors is part of it
+        self.blas_before = ()
         self.ended = False
 
     def work(self):
@@ -278,15 +279,16 @@ class _Call:
 
     def results(self):
         """What the shares gave, or the first error."""
-        failed, self.failed = self.failed, []  # or the error would hold what holds the error
+        error = self.failed[0] if self.failed else None
+        self.failed.clear()  # or the error would hold what holds the error
         try:
-            if failed:
-                raise failed[0]
+            if error is not None:
+                raise error
             self.left.extend(number for number, result in enumerate(self.done) if result is None)
             self.work()  # nearly always nothing: what was taken by threads that a fork has not kept
             return self.done
         finally:
-            self.share = self.context = failed = None  # the queue may hold this call until a thread is free
+            self.share = self.context = error = None  # the queue may hold this call until a thread is free
 
 
 class _Team:
@@ -355,14 +357,27 @@ class _Team:
         with self.lock:
             if self.calls_with_blas:
                 if self.blas_before is None:  # noted before anything changes, forgotten when all is as it was
-                    found = [(library, library.num_threads) for library in self.blas]
+                    found = [(one, one.num_threads) for one in self.blas if not self.is_per_thread(one)]
                     self.blas_before = self.blas_before or found
-                for library in self.blas:
-                    library.set_num_threads(1)
+                self.set_blas([(library, 1) for library in self.blas])
             elif self.blas_before is not None:
-                for library, threads in self.blas_before:
-                    library.set_num_threads(threads)
+                self.set_blas(self.blas_before)
                 self.blas_before = None
+
+    def is_per_thread(self, library):
+        """Whether each thread has its own number of threads that a library of BLAS uses for it."""
+        return getattr(library, "threading_layer", None) == "openmp"
+
+    def set_blas(self, pairs):
+        """Tell libraries how many threads to use.
+
+        Since threadpoolctl 3.8, libraries obey only the first thread that tells them, until that is cleared.
+        """
+        for library, threads in pairs:
+            clear = getattr(library, "clear_controlling_thread", lambda force: None)
+            clear(force=True)
+            library.set_num_threads(threads)
+            clear(force=True)
 
     def ask(self, work, count):
         """Have up to so many other threads do work, as soon as they are free."""
@@ -386,6 +401,7 @@ class _Team:
     def serve(self, tasks):
         """What a thread does as long as it lives."""
         while (work := tasks.get()) is not None:
+            self.set_blas([(library, 1) for library in self.blas or () if self.is_per_thread(library)])
             work()
             del work  # and what it holds
 
@@ -398,6 +414,7 @@ class _Team:
         try:
             self.calls.add(call)
             if uses_blas:
+                call.blas_before = [(one, one.num_threads) for one in self.blas if self.is_per_thread(one)]
                 self.calls_with_blas.add(call)
                 self.limit_blas()
             self.ask(call.help, count - 1)
@@ -419,6 +436,7 @@ class _Team:
             self.calls.discard(call)
             self.calls_with_blas.discard(call)
             self.limit_blas()
+            self.set_blas(call.blas_before)
         call.ended = True
 
 

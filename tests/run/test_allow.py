@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.emit import runtime
 from graphgrad.run.allow import check
 
 GOOD = '''"""A module."""
@@ -191,3 +192,35 @@ def test_models_of_every_kind_pass():
     hidden = gg.sigmoid(x @ (w * table))[1:, ::2]
     parts = {"loss": gg.mean(hidden), "hidden": gg.concatenate([hidden, hidden]), "flags": hidden > 0}
     gg.compile(parts, wrt=[w, x], updates={w: gg.at(w, 0).set(1.0)})
+
+
+def tiled():
+    x, w = gg.input("x", ("n", 50)), gg.param("w", (50, 50))
+    return gg.compile(gg.mean(gg.tanh(x @ w) ** 2), wrt=[w])
+
+
+def test_tiled_modules_end_with_the_source_of_the_loops_word_for_word():
+    parts = "\n\n\n".join(runtime.text(name) for name in ("pool", "team", "tiles"))
+    assert tiled().source.endswith(f"\n\n\n{parts}\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("self.free = {}", "self.free = dict()"),
+        ("library.set_num_threads(threads)", "library.set_num_threads(threads + 1)"),
+        ("from threadpoolctl import ThreadpoolController", "from os import system as ThreadpoolController"),
+        ("self.ended, threads, self.threads = True, self.threads, []", "threads = []"),
+        ("_graphgrad_team_1", "_graphgrad_team_2"),
+        ("range(self.first, self.last, self.rows)", "range(self.first, self.last)"),
+        ("at_most=None,\n", "at_most=1,\n"),
+        ("_pool = _Pool()", "_pool = _Team()"),
+    ],
+    ids=lambda change: change[0],
+)
+def test_a_change_in_them_is_refused(change):
+    source = tiled().source
+    assert change[0] in source
+    check(ast.parse(source))
+    with pytest.raises(gg.VerificationError):
+        check(ast.parse(source.replace(*change)))

@@ -196,33 +196,6 @@ def test_a_fork_while_other_threads_are_calling(calls):
     assert not wrong
 
 
-@needs_fork
-def test_a_fork_within_a_call_goes_on_with_it_in_both_processes(calls):
-    """The threads that have taken a share do not exist in the child, which computes it itself."""
-    children = []
-
-    def fork(*_):
-        if threading.current_thread() is threading.main_thread() and len(children) < 40:
-            children.append(os.fork())
-            if children[-1] == 0:
-                sys.setprofile(None)
-                signal.alarm(30)
-
-    results = None
-    parent = os.getpid()
-    for _ in range(3):
-        sys.setprofile(fork)
-        try:
-            results = calls.call(200)
-        finally:
-            sys.setprofile(None)
-            if os.getpid() != parent:  # pragma: no cover
-                os._exit(0 if results is not None and calls.is_right(200, results) else 1)
-        assert calls.is_right(200, results)
-    assert len(children) >= 6
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
-
-
 # ---- a call within a call ----
 
 
