@@ -553,8 +553,14 @@ class _Team:
 _team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
 
 
-def _nothing(shape, dtype):
-    """In place of np.empty: as out=None has NumPy's functions make new arrays."""
+_none = {}
+
+
+def _new(kind, sizes):
+    """In place of arrays: None for each, since out=None has NumPy's functions make new ones."""
+    if kind not in _none:
+        _none[kind] = None if kind is None else kind(*sizes, lambda shape, dtype: None)
+    return _none[kind]
 
 
 class _Held:
@@ -579,6 +585,9 @@ class _Held:
 def _hold(kind, rows, sizes):
     """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
     key = _Held, (kind, *sizes)
+    last = _pool.free.get(key)
+    if last and len(last) == 1 and last[0].rows == rows:  # as nearly always
+        return last.pop()
     kept = sorted(_pool.free.pop(key, ()), key=lambda held: held.rows)
     fitting = [held for held in kept if held.rows >= rows]
     if kept:
@@ -659,7 +668,7 @@ def _by_tiles(
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None.
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
-    new = None if kinds[1] is None else kinds[1](*sizes[1], _nothing)
+    new = _new(kinds[1], sizes[1])
     if count <= most:
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
