@@ -324,6 +324,7 @@ def test_a_fork_within_a_call_goes_on_with_it_in_both_processes():
             if threading.current_thread() is caller:
                 children.append(os.fork())
                 if children[0] == 0:  # pragma: no cover
+                    signal.signal(signal.SIGALRM, signal.SIG_DFL)
                     signal.alarm(20)
                 else:
                     go_on.set()
