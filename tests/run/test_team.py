@@ -343,8 +343,12 @@ def test_a_fork_within_a_call_goes_on_with_it_in_both_processes():
 # ---- memory ----
 
 
-def growth(call, calls=150):
-    for _ in range(50):
+LEAK = 300_000
+"""Bytes that may come and go, as NumPy and Python keep shapes and the like; arrays left behind come to more."""
+
+
+def growth(call, calls=300):
+    for _ in range(400):
         call()
     gc.collect()
     gc.disable()  # nothing waits for the collector
@@ -371,13 +375,13 @@ def test_calls_that_fail_leave_nothing_behind():
             return
         raise AssertionError("no error")
 
-    assert growth(call) < 100_000
+    assert growth(call) < LEAK
 
 
 def test_a_stream_of_batch_sizes_leaves_nothing_behind():
     compiled, (x, w) = model(), arrays(ROWS)
-    sizes = iter(np.random.default_rng(0).permutation(np.resize(np.arange(ROWS), 1_000)))
-    assert growth(lambda: compiled(x[: next(sizes)], w), 200) < 100_000
+    sizes = iter(np.random.default_rng(0).permutation(np.resize(np.arange(ROWS), 1_200)))
+    assert growth(lambda: compiled(x[: next(sizes)], w), 600) < LEAK
 
 
 def test_arrays_are_the_caller_s_whoever_computes_into_them():
