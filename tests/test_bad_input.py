@@ -171,7 +171,8 @@ def test_hostile_names_work(name, tmp_path):
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:30])
 def test_hostile_names_are_plain_identifiers_in_the_source(name):
-    tree = ast.parse(hostile_model(name).source)
+    source = hostile_model(name).source
+    tree = ast.parse(source[: source.index("class _Pool(")])  # what follows is the same in all modules
     taken = {*dir(builtins), "np", "Path"}
     for node in ast.walk(tree):
         given = node.arg if isinstance(node, ast.arg) else node.id if isinstance(node, ast.Name) else None

@@ -278,7 +278,10 @@ def test_memory_counts_the_places_that_are_added_to():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak == pytest.approx(model.memory(rows=1000, n=20_000).peak, rel=0.05)
+    promised = model.memory(
+        rows=1000, n=20_000
+    ).peak  # whether both threads make their places at once is chance
+    assert 0.6 * promised < peak < 1.05 * promised
 
 
 def test_profile_times_the_adding_up_and_verify_agrees():

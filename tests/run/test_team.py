@@ -41,7 +41,10 @@ def blas_has_two_threads():
 
 
 def blas_threads():
-    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    return {
+        one["num_threads"] for one in libraries if "numpy" in one["filepath"]
+    }  # SciPy's may have come since
 
 
 def model(**options):
@@ -242,7 +245,7 @@ def test_an_error_in_a_tile_names_the_user_s_line(row, threads):
 
 def test_other_shares_end_at_their_next_tile_when_one_fails():
     """Or a mistake would be told only when all the rest has been computed."""
-    x = np.ones((200 * TILE, 7), np.float32)
+    x = np.ones((2_000 * TILE, 7), np.float32)
     at = np.zeros(len(x), np.int64)
     at[0] = 7
     compiled = chosen(threads=2)
@@ -259,7 +262,7 @@ def test_other_shares_end_at_their_next_tile_when_one_fails():
     compiled._namespace["_by_tiles"] = counted
     with pytest.raises(IndexError):
         compiled(x, at)
-    assert len(calls) < 100
+    assert len(calls) < 1_000, "all of one share, and some of the other"
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, MemoryError, ValueError])
