@@ -29,7 +29,6 @@ from graphgrad.core.spec import Spec
 from graphgrad.draw.draw import draw
 from graphgrad.draw.equations import equations
 from graphgrad.draw.network import to_networkx
-from graphgrad.emit.plan_text import plan_text as _plan_text
 from graphgrad.ops.align import atleast_1d, atleast_2d, atleast_3d, broadcast_arrays
 from graphgrad.ops.arithmetic import (
     abs,
@@ -165,7 +164,7 @@ if _typing.TYPE_CHECKING:
 
 _later = {
     name: _lazy_import(f"graphgrad.{name}")
-    for name in ("pipeline", "ledger", "init", "linalg", "nn", "special", "testing")
+    for name in ("pipeline", "ledger", "init", "linalg", "nn", "special", "testing", "emit.plan_text")
 }
 
 
@@ -190,6 +189,11 @@ def __dir__() -> list[str]:
 def _finish(*parts: _typing.Any) -> _typing.Any:
     """How a compiled model comes out of a pickle."""
     return _later["pipeline"].finish(*parts)
+
+
+def _plan_text(plan: _typing.Any) -> _typing.Any:
+    """How a plan prints."""
+    return _later["emit.plan_text"].plan_text(plan)
 
 
 _bind("draw", draw)

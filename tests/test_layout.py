@@ -6,6 +6,7 @@ Who may import whom is checked by ``make layers``.
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -155,3 +156,13 @@ def test_all_is_what_the_package_offers():
     assert bound <= set(gg.__all__), "public by accident"
     undocumented = [name for name in gg.__all__ if not name.startswith("_") and not getattr(gg, name).__doc__]
     assert not undocumented
+
+
+def test_importing_loads_nothing_of_the_compiler():
+    """The way to the first line of a model is short: planning and emitting load when something is compiled."""
+    code = "import sys, graphgrad; print([name for name in sys.modules if name.startswith(PARTS)])".replace(
+        "PARTS",
+        "('graphgrad.plan', 'graphgrad.emit', 'graphgrad.rewrite', 'graphgrad.run', 'networkx', 'graphviz')",
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "[]"

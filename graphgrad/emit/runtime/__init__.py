@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 _BEGIN = "# ---- from here on, word for word ----\n"
 
@@ -11,4 +11,4 @@ _BEGIN = "# ---- from here on, word for word ----\n"
 @cache
 def text(name: str) -> str:
     """The part of a file of this package that modules carry."""
-    return files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8").partition(_BEGIN)[2].strip("\n")
+    return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8").partition(_BEGIN)[2].strip("\n")
