@@ -255,12 +255,12 @@ class _Pass:
             raise self._error(rule, f"takes {found.replacement.spec} for {node.spec}", node, found, written)
         if self._whatever_it_costs:
             return self._touches_what_is_kept(node, found)
-        if not total(self._added(found.replacement, [node])) < total([node, *found.inner]):
-            problem = "makes nothing cheaper, so rewriting might not end"
-            raise self._error(rule, problem, node, found, written)
         gone = self._needless(node, found.inner, is_counted)
         if total(self._added(found.replacement, gone)) < total(gone):
             return None
+        if not total(self._added(found.replacement, [node])) < total([node, *found.inner]):
+            problem = "makes nothing cheaper, so rewriting might not end"
+            raise self._error(rule, problem, node, found, written)
         kept = next((part for part in found.inner if part not in gone), None)
         if kept is None:  # a variable of the pattern stands for it as well
             return Declined("nothing is gained: the replacement needs the same nodes")

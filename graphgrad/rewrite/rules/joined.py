@@ -6,23 +6,23 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
+from graphgrad.core.dim import Size, add, at_least, multiply, named_size
 from graphgrad.core.node import Node
 from graphgrad.rewrite.pattern import concatenate, index, op
 from graphgrad.rewrite.rule import INTS, Declined, Found, Outcome, Rule
 
 stack = op("stack")
 _ALL = slice(None, None, 1)
+_N = named_size("n")
 _ANY = ("float32", *INTS)
 
 
-def _bounds(item: Any, size: Any) -> tuple[int, int] | None:
+def _bounds(item: Any, size: Size) -> tuple[Size, Size] | None:
     """Where a slice of consecutive elements starts and ends, counted from the start; None for other items."""
     if not isinstance(item, slice) or item.step != 1:
         return None
-    start, stop = item.start or 0, size if item.stop is None else item.stop
-    if not isinstance(start, int) or not isinstance(stop, int) or start < 0 or stop < 0:
-        return None
-    return start, stop
+    start, stop = 0 if item.start is None else item.start, size if item.stop is None else item.stop
+    return (start, stop) if at_least(start, 0) and at_least(stop, 0) else None
 
 
 def _part_of_joined(node: Node, present: Collection[Node]) -> Outcome:
@@ -36,13 +36,15 @@ def _part_of_joined(node: Node, present: Collection[Node]) -> Outcome:
     if span is None:
         return Declined("which part it is in depends on sizes that are not known")
     for part in whole.inputs:
-        size = part.shape[axis]
-        if not isinstance(size, int):
-            return Declined("which part it is in depends on sizes that are not known")
-        if first <= span[0] and span[1] <= first + size:
-            own: Any = item - first if isinstance(item, int) else slice(span[0] - first, span[1] - first, 1)
+        end = add(first, part.shape[axis])
+        if at_least(span[0], first) and at_least(end, span[1]):
+            before = multiply(first, -1)
+            starts, stops = (add(bound, before) for bound in span)
+            own: Any = starts if isinstance(item, int) else slice(starts, stops, 1)
             return Found(_taken(part, [*items[:axis], own, *items[axis + 1 :]]), (whole,))
-        first += size
+        if not at_least(span[0], end) and not at_least(end, span[0]):
+            return Declined("which part it is in depends on sizes that are not known")
+        first = end
     return Declined("it takes elements of several parts")
 
 
@@ -118,10 +120,14 @@ RULES = (
             {"x": (2, 3), "y": (2, 4), "a": 1, "i": _items(1, (4, 6))},
             {"x": ("n", 3), "y": ("n", 4), "a": 1, "i": _items((None, None), 5)},
             {"x": (3,), "y": ("n",), "a": 0, "i": _items((1, 3))},
+            {"x": ("n", 2), "y": ("n", 2), "a": 0, "i": _items((_N, 2 * _N), (0, 1))},
+            {"x": ("n",), "y": (3,), "a": 0, "i": _items((_N + 1, _N + 3))},
+            {"x": ("n",), "y": ("n",), "a": 0, "i": _items((None, _N))},
         ),
         declined=(
             {"x": (2, 3), "y": (2, 4), "a": 1, "i": _items((None, None), (2, 5))},
             {"x": (3,), "y": ("n",), "a": 0, "i": _items((1, None))},
+            {"x": ("n",), "y": ("n",), "a": 0, "i": _items((_N - 1, _N + 1))},
             {"x": ("n",), "y": (3,), "a": 0, "i": _items(2)},
         ),
     ),
@@ -158,6 +164,7 @@ RULES = (
         examples=(
             {"x": ("n", 5), "a": 1, "i": _items((None, None), (0, 2)), "j": _items((None, None), (2, 5))},
             {"x": (5,), "a": 0, "i": _items((1, 2)), "j": _items((2, 4))},
+            {"x": (2 * _N,), "a": 0, "i": _items((None, _N)), "j": _items((_N, 2 * _N))},
         ),
         declined=({"x": (5,), "a": 0, "i": _items((2, 5)), "j": _items((0, 2))},),
     ),
