@@ -164,7 +164,7 @@ RULES = (
         examples=(
             {"x": ("n", 5), "a": 1, "i": _items((None, None), (0, 2)), "j": _items((None, None), (2, 5))},
             {"x": (5,), "a": 0, "i": _items((1, 2)), "j": _items((2, 4))},
-            {"x": (2 * _N,), "a": 0, "i": _items((None, _N)), "j": _items((_N, 2 * _N))},
+            {"x": (2 * _N,), "a": 0, "i": _items((None, _N)), "j": _items((_N, 2 * _N)), "with": ("n",)},
         ),
         declined=({"x": (5,), "a": 0, "i": _items((2, 5)), "j": _items((0, 2))},),
     ),
