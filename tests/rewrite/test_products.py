@@ -52,6 +52,35 @@ def test_sums_of_products_in_any_arrangement(case, seed):
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
 
 
+@given(
+    ways=st.lists(st.sampled_from(["of x", "of y", "of both", "of neither"]), max_size=3),
+    at=st.integers(0, 3),
+    keepdims=st.booleans(),
+    is_stack=st.booleans(),
+)
+def test_both_factors_may_be_stretched(ways, at, keepdims, is_stack):
+    """Along axes that are kept: products of numbers, and products of matrices."""
+    ways = [*ways[:at], "summed", *ways[at:]]
+    shape = tuple(range(2, 2 + len(ways)))
+    ends = [((4, 3), (3, 5)), ((), ())][not is_stack]
+
+    def stretched(name, have, end):
+        axes = [size if way in (*have, "summed", "of both") else 1 for size, way in zip(shape, ways, strict=True)]
+        while axes[0] == 1:
+            axes = axes[1:]
+        leaf = gg.input(name, (*axes, *end), "float64")
+        return leaf, gg.broadcast_to(leaf, (*shape, *end))
+
+    (x, wide_x), (y, wide_y) = (stretched(*one) for one in zip("xy", (["of x"], ["of y"]), ends, strict=True))
+    axes = ways.index("summed")
+    written = gg.sum(wide_x @ wide_y if is_stack else wide_x * wide_y, axis=axes, keepdims=keepdims)
+    graph = rewritten(written)
+    rng = np.random.default_rng(0)
+    values = {leaf: rng.normal(size=leaf.shape) for leaf in (x, y)}
+    (found,), (expected,) = interpret(graph.outputs, values), interpret((written,), values)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+
+
 def leaves():
     return gg.input("x", ("batch", 784)), gg.input("d", ("batch", 50)), gg.input("y", ("batch",))
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape, size_of
 from graphgrad.ops.contract import matmul as product_of
-from graphgrad.ops.movement import expand_dims, reshape, squeeze
+from graphgrad.ops.movement import broadcast_to, expand_dims, reshape, squeeze
 from graphgrad.ops.pairwise import Labelled, product, turned
 from graphgrad.ops.permute import matrix_transpose
 from graphgrad.rewrite.pattern import matmul, mean, sum, transpose
@@ -93,7 +93,8 @@ def _multiplied(node: Node, whole: Shape, left: Labelled, right: Labelled) -> No
     made = turned(product(left, right, kept), kept)
     shown = range(node.inputs[0].ndim) if node.attrs["keepdims"] else rest
     ones = [at for at, axis in enumerate(shown) if axis not in kept]
-    return expand_dims(made, ones) if ones else made
+    made = expand_dims(made, ones) if ones else made
+    return made if made.shape == node.shape else broadcast_to(made, node.shape)  # both may have been stretched
 
 
 def _no_matrices(spread: Node, left: Labelled, right: Labelled, axes: Axes) -> Declined | None:

@@ -58,11 +58,13 @@ def _not_leading(a: Axes) -> Declined | None:
     return None if a == tuple(range(len(a))) else Declined("broadcasting puts axes in at the front only")
 
 
-def _tangled(i: Sequence[Any], j: Sequence[Any]) -> Declined | None:
+def _tangled(x: Node, i: Sequence[Any], j: Sequence[Any]) -> Declined | None:
     if None in i or None in j:
         return Declined("an axis is put in")
     if any(_ALL not in pair and _after(*pair) is None for pair in zip(_slices(i), j, strict=True)):
         return Declined("two slices of one axis, not both of neighbours counted from the start")
+    if index(x, _merged(i, j)).shape != index(index(x, i), j).shape:
+        return Declined("how many elements are left is said in another way")
     return None
 
 
@@ -249,6 +251,7 @@ RULES = (
         declined=[
             {"x": (6, 5), "i": (slice(0, 6, 2),), "j": (slice(1, 2),)},
             {"x": (4, 5), "i": (None, 1), "j": (0,)},
+            {"x": ("n", 3), "i": (slice(1, None),), "j": (slice(None, 0),)},
         ],
     ),
     rule(
