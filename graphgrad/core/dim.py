@@ -205,14 +205,14 @@ def multiply(a: Size, b: Size) -> Size:
             powers = dict(left)
             for atom, power in right:
                 powers[atom] = powers.get(atom, 0) + power
-            monomial = tuple(sorted(powers.items(), key=lambda item: item[0].text))
+            monomial = tuple(sorted(powers.items(), key=_text_of_factor))
             terms[monomial] = terms.get(monomial, 0) + m * n
     return _normal(terms)
 
 
 @lru_cache(maxsize=2**14)
 def floor_divide(a: Size, b: Size) -> Size:
-    """`a // b`, exact where every term of `a` divides, else a size of its own.
+    """`a // b`: the polynomial where one makes `a` of `b`, else a size of its own.
 
     >>> floor_divide(gg.input("x", ("n",)).shape[0] * 6, 3)
     Dim('2*n')
@@ -223,25 +223,40 @@ def floor_divide(a: Size, b: Size) -> Size:
         return a // b
     if a == b:
         return 1
+    exact = _exact_quotient(a, b)
+    return Dim({((Atom("//", (a, b)), 1),): 1}) if exact is None else exact
+
+
+def _exact_quotient(a: Size, b: Size) -> Size | None:
+    """The polynomial that makes `a` of `b`, by long division; None if there is none with whole factors."""
+    atoms = sorted({atom for size in (a, b) for monomial in _terms(size) for atom, _ in monomial}, key=_text)
+
+    def degrees(monomial: Monomial) -> tuple[int, ...]:  # products keep this order
+        powers = dict(monomial)
+        return sum(powers.values()), *(powers.get(atom, 0) for atom in atoms)
+
     divisor = _terms(b)
-    if len(divisor) == 1:
-        ((denominator, scale),) = divisor.items()
-        quotient: dict[Monomial, int] = {}
-        for monomial, factor in _terms(a).items():
-            powers = dict(monomial)
-            for atom, power in denominator:
-                powers[atom] = powers.get(atom, 0) - power
-            if factor % scale or any(power < 0 for power in powers.values()):
-                break
-            rest = tuple(
-                (atom, power)
-                for atom, power in sorted(powers.items(), key=lambda item: item[0].text)
-                if power
-            )
-            quotient[rest] = quotient.get(rest, 0) + factor // scale
-        else:
-            return _normal(quotient)
-    return Dim({((Atom("//", (a, b)), 1),): 1})
+    leading = max(divisor, key=degrees)
+    rest, quotient = a, _normal({})
+    while terms := _terms(rest):
+        highest = max(terms, key=degrees)
+        powers = dict(highest)
+        for atom, power in leading:
+            powers[atom] = powers.get(atom, 0) - power
+        if terms[highest] % divisor[leading] or any(power < 0 for power in powers.values()):
+            return None
+        kept = tuple((atom, power) for atom, power in sorted(powers.items(), key=_text_of_factor) if power)
+        factor = _normal({kept: terms[highest] // divisor[leading]})
+        quotient, rest = add(quotient, factor), add(rest, multiply(multiply(factor, b), -1))
+    return quotient
+
+
+def _text(atom: Atom) -> str:
+    return atom.text
+
+
+def _text_of_factor(factor: tuple[Atom, int]) -> str:
+    return factor[0].text
 
 
 def at_least(a: Size, b: Size) -> bool:

@@ -18,8 +18,10 @@ from graphgrad.emit.spelling import clean, dtype_text, return_tuple
 from graphgrad.emit.workspace import borrow_line, class_names, give_back_line
 from graphgrad.plan.alias import base
 from graphgrad.plan.loops import PlannedLoop
+from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan, PlannedRoutine
 from graphgrad.plan.schedule import Routine, is_free, sizes_in, sizes_of
+from graphgrad.plan.space import TileSpace
 
 
 def uses_workspace(planned: PlannedRoutine) -> bool:
@@ -75,6 +77,10 @@ def body(
     lines = size_lines(writer, needed, [(writer.names[node], node.shape) for node in available])
     if uses_workspace(planned):
         lines.append(borrow_line(writer.plan, writer.names))
+    heights = _heights(writer, planned)
+    for space, name in heights.items():
+        room = Comment(f"rows at a time: {bytes_text(space.room)} of them")
+        lines.append(Line(f"{name} = {writer.size(space.most).text}", room))
     titles = _titles(writer, routine)
     paragraphs = Paragraphs(titles, lines)
     for node in planned.statements:
@@ -83,7 +89,7 @@ def body(
             paragraphs.add(node, writer.statement(node, planned))
         elif node is made_by.outputs[0]:
             paragraphs.end()
-            lines += loop_lines(writer, planned, made_by, titles)
+            lines += loop_lines(writer, planned, made_by, titles, heights)
     return lines
 
 
@@ -127,12 +133,23 @@ def sizes_of_loop(writer: Writer, planned: PlannedRoutine, loop: PlannedLoop) ->
         *space.sizes,
         *space.part_sizes,
         *symbols(loop.loop.rows),
+        *symbols(space.most),
     ]
     return tuple(name for name in dict.fromkeys(spelled) if name != loop.loop.tile)
 
 
+def _heights(writer: Writer, planned: PlannedRoutine) -> dict[TileSpace, str]:
+    """What the rows of a tile are called, where their number depends on other sizes."""
+    spaces = dict.fromkeys(writer.space_of(loop) for loop in planned.loops)
+    return {space: writer.names.fresh("most") for space in spaces if not isinstance(space.most, int)}
+
+
 def loop_lines(
-    writer: Writer, planned: PlannedRoutine, loop: PlannedLoop, titles: Mapping[Node, tuple[str, ...]]
+    writer: Writer,
+    planned: PlannedRoutine,
+    loop: PlannedLoop,
+    titles: Mapping[Node, tuple[str, ...]],
+    heights: Mapping[TileSpace, str],
 ) -> list[Line]:
     """A loop: the arrays that it fills, the function that computes a tile, and the call."""
     body, placed = loop.loop, planned.placement.buffers if planned.placement is not None else {}
@@ -167,7 +184,8 @@ def loop_lines(
     ]
     back = f"return {', '.join(parts) + ',' * (len(parts) == 1)}" if parts else "return ()"
     called = ", ".join(parts) if len(parts) > 1 else f"({parts[0]},)" if parts else ""
-    call = _call_text(writer, loop, found.function, count)
+    most = heights.get(writer.space_of(loop)) or str(writer.space_of(loop).most)
+    call = _call_text(writer, loop, found.function, count, most)
     writer.enter(planned)
     written = [
         *head,
@@ -186,7 +204,7 @@ def _tile_doc(writer: Writer, loop: PlannedLoop, found: LoopNames) -> str:
     return f"Rows {found.first} to {found.last}{of}{shares}."
 
 
-def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str) -> str:
+def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str, most: str) -> str:
     """The call that runs a loop; what is usual is left out."""
     space, names = writer.space_of(loop), writer.names
     interface = writer.plan.schedule.interface
@@ -202,7 +220,7 @@ def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str) -> 
         f"threads={interface.threads}" if interface.threads else "",
         f"at_most={writer.plan.most_threads}" if writer.plan.most_threads and not interface.threads else "",
     ]
-    return f"_by_tiles({', '.join(text for text in (function, count, str(space.most), *options) if text)})"
+    return f"_by_tiles({', '.join(text for text in (function, count, most, *options) if text)})"
 
 
 # ---- sizes and titles ----

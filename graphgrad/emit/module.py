@@ -20,7 +20,7 @@ from graphgrad.emit.selfcheck import selfcheck_text
 from graphgrad.emit.source import WIDTH, Source, Statement, lay_out, wrap
 from graphgrad.emit.spelling import array_text, clean
 from graphgrad.emit.workspace import workspace_text
-from graphgrad.plan.limit import bytes_at_any_size
+from graphgrad.plan.limit import ANY, bytes_at_any_size
 from graphgrad.plan.loops import PlannedLoop
 from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan
@@ -174,7 +174,9 @@ def _memory_sentence(writer: Writer) -> str:
     if not plan.workspace and not plan.tiles:
         return f"Memory beyond the arguments: {_bytes(writer, memory.peak)} at most, {results}."
     each = bytes_at_any_size(plan, 2) - bytes_at_any_size(plan, 1)
-    more = f" A further thread takes {bytes_text(each)} at most." if plan.tiles else ""
+    grows = bytes_at_any_size(plan, 2, 2 * ANY) - bytes_at_any_size(plan, 1, 2 * ANY) != each
+    takes = "as much for its own tiles" if grows else f"{bytes_text(each)} at most"
+    more = f" A further thread takes {takes}." if plan.tiles else ""
     return (
         f"Memory beyond the arguments: {_bytes(writer, memory.peak)} in a thread's first call, {results}, and the "
         f"rest is kept for its next.{more}"

@@ -10,6 +10,7 @@ from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import WIDTH
 from graphgrad.emit.spelling import clean
 from graphgrad.plan.loops import PlannedLoop
+from graphgrad.plan.memory import bytes_text
 from graphgrad.plan.plan import Plan, PlannedRoutine
 from graphgrad.plan.schedule import Kind, is_free
 
@@ -52,7 +53,7 @@ def which_loop(plan: Plan, loop: PlannedLoop) -> str:
 
 def how_often(plan: Plan, loop: PlannedLoop) -> str:
     """How a loop runs: ``1,024 rows at a time, on every core``."""
-    most = next(space.most for space in plan.tiles if space.rows == loop.loop.rows)
+    space = next(space for space in plan.tiles if space.rows == loop.loop.rows)
     threads, at_most = plan.schedule.interface.threads, plan.most_threads
     if threads == 1 or (threads is None and at_most == 1):
         where = ""
@@ -62,7 +63,11 @@ def how_often(plan: Plan, loop: PlannedLoop) -> str:
         where = f", on up to {at_most} cores"
     else:
         where = ", on every core"
-    return f"{most:,} row{'s' * (most != 1)} at a time{where}"
+    most = space.most
+    rows = (
+        f"{most:,} row{'s' * (most != 1)}" if isinstance(most, int) else f"{bytes_text(space.room)} of rows"
+    )
+    return f"{rows} at a time{where}"
 
 
 def _rows(loop: PlannedLoop) -> str:

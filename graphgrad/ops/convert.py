@@ -24,7 +24,8 @@ def _spell_cast(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
 def _cast_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
     if to.out is None:
         return None
-    return Lines((f'np.copyto({{out}}, {parts[0].text}, casting="unsafe")',))
+    casting = "" if np.can_cast(node.inputs[0].dtype, node.dtype, "same_kind") else ', casting="unsafe"'
+    return Lines((f"np.copyto({{out}}, {parts[0].text}{casting})",))
 
 
 def _cast_samples(rng: np.random.Generator) -> Iterator[Sample]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.core.form import ATOM, PRODUCT, Destination, Form, Lines, Speller
+from graphgrad.core.form import ATOM, PRODUCT, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.ops.family import unary
 from graphgrad.ops.leaf import Operand
@@ -73,22 +73,10 @@ def _spell_sigmoid(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"np.exp(np.minimum({x}, 0)) / (1 + np.exp(-np.abs({parts[0].at(ATOM)})))", PRODUCT)
 
 
-def _sigmoid_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
-    if to.out is None:
-        return None
-    x, decay = parts[0].text, to.scratch[0]
-    return Lines((
-        f"np.negative(np.abs({x}, out={decay}), out={decay})",
-        f"np.exp(np.minimum({x}, 0, out={{out}}), out={{out}})",
-        f"np.divide({{out}}, np.add(np.exp({decay}, out={decay}), 1, out={decay}), out={{out}})",
-    ))  # fmt: skip
-
-
 @unary(
     np.exp,
     reference=_sigmoid,
     numpy=_spell_sigmoid,
-    into=_sigmoid_into,
     vjp=lambda g, y, x: g * y * (1 - y),
     rule="G y (1 - y)",
     low=-3,
@@ -96,7 +84,6 @@ def _sigmoid_into(speller: Speller, parts: Sequence[Form], node: Node, to: Desti
     noun="gate",
     flops=45,
     repeats=True,
-    scratch=1,
     temporaries=lambda node: (node.spec,) * 2,
 )
 def sigmoid(x: Operand) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.core.form import ATOM, PRODUCT, SUM, Destination, Form, Lines, Speller
+from graphgrad.core.form import ATOM, PRODUCT, SUM, Form, Speller
 from graphgrad.core.node import Node
 from graphgrad.ops.elementary import sigmoid
 from graphgrad.ops.family import binary
@@ -26,24 +26,10 @@ def _spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     return Form(f"{x} * (np.heaviside({x}, 0) - {y}) + np.log1p(np.exp(-np.abs({x})))", SUM)
 
 
-def _into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Lines | None:
-    if to.out is None:
-        return None
-    x, y, rest = parts[0].text, parts[1].text, to.scratch[0]
-    return Lines((
-        f"np.exp(np.negative(np.abs({x}, out={rest}), out={rest}), out={rest})",
-        f"np.multiply(np.subtract(np.greater({x}, 0, out={{out}}), {y}, out={{out}}), {x}, out={{out}})",
-        f"np.add({{out}}, np.log1p({rest}, out={rest}), out={{out}})",
-    ))  # fmt: skip
-
-
 @binary(
     np.logaddexp,
     reference=_reference,
     numpy=_spell,
-    into=_into,
-    overwrites=(),
-    scratch=1,
     temporaries=lambda node: (node.spec,) * 2,
     repeats=True,
     vjp={"x": lambda g, z, x, y: g * (sigmoid(x) - y), "y": lambda g, z, x, y: -g * x},

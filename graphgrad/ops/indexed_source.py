@@ -18,7 +18,9 @@ _TAKE = Helper(
     "_take",
     '''
 def _take(values, index, axis, out):
-    """np.take(values, index, axis) into out, which np.take would copy first if it were to check the index."""
+    """np.take(values, index, axis) into out, which np.take copies first if it checks the index: a little, or not."""
+    if out.size <= 1024:
+        return values.take(index, axis, out)
     size = values.shape[axis]
     if index.size and not -size <= index.min() <= index.max() < size:
         np.take(values, index, axis=axis)  # raises the IndexError

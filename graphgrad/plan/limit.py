@@ -17,7 +17,7 @@ from graphgrad.plan.rows import LARGEST
 if TYPE_CHECKING:
     from graphgrad.plan.plan import Plan, PlannedRoutine
 
-_ANY = 10**9
+ANY = 10**9
 """A size larger than any tile."""
 _NAMED = 6
 """How many values a message names."""
@@ -42,12 +42,12 @@ def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
             if bytes_at_any_size(plan, threads or 1) <= limit:
                 return replace(plan, most_threads=threads or _threads_within(plan, limit))
             smallest = _smaller(smallest, plan, threads or 1)
-            most = min([most, *(space.most for space in plan.tiles)]) // 2 if plan.tiles else 0
+            most = min([most, *(space.height for space in plan.tiles)]) // 2 if plan.tiles else 0
     assert smallest is not None  # there was an attempt
     raise _refusal(smallest, limit, threads or 1)
 
 
-def bytes_at_any_size(plan: Plan, threads: int, size: int = _ANY) -> int:
+def bytes_at_any_size(plan: Plan, threads: int, size: int = ANY) -> int:
     """Bytes of working memory, however large the named sizes are."""
     working = plan.memory_on(threads).working
     return evaluate(working, dict.fromkeys(symbols(working), size))
@@ -71,7 +71,7 @@ def _refusal(plan: Plan, limit: int, threads: int) -> InvalidValueError:
     working: Size = plan.memory_on(threads).working
     least = bytes_at_any_size(plan, threads)
     on = f" on {threads} threads" if threads > 1 else ""
-    if least == bytes_at_any_size(plan, threads, 2 * _ANY):
+    if least == bytes_at_any_size(plan, threads, 2 * ANY):
         return InvalidValueError(
             f"memory_limit={limit} is too little: with one row at a time a call works in {least:,} bytes{on}",
             saw=_largest(plan),

@@ -15,7 +15,7 @@ from graphgrad.plan.buffers import Buffer, Placement, is_small, place, small
 from graphgrad.plan.check import check_ownership, check_placement
 from graphgrad.plan.inline import inlined, is_number, same_term, written_with
 from graphgrad.plan.memory import bytes_text
-from graphgrad.plan.rows import CACHE, rows_for
+from graphgrad.plan.rows import CACHE, OTHER, rows_for
 from graphgrad.plan.schedule import Routine
 from graphgrad.plan.tile import Loop, tile
 
@@ -40,7 +40,7 @@ class PlannedLoop:
     parts: Mapping[Node, Buffer]
     """For large results that are combined, the array that each tile but the first computes its part into."""
     most: int
-    """Rows of a tile."""
+    """Rows of a tile, where other named sizes are `rows.OTHER`."""
 
     @property
     def temporaries(self) -> tuple[Spec, ...]:
@@ -274,9 +274,5 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
     )
 
 
-_OTHER = 64
-"""What a named size counts as, if it is not the number of rows."""
-
-
 def _count(loop: Loop, name: str) -> int:
-    return 1 if name == loop.tile else _OTHER
+    return 1 if name == loop.tile else OTHER

@@ -17,6 +17,9 @@ _FEWEST_ELEMENTS = 2**16
 """Elements that the widest array of a tile should have, or threads wait for each other."""
 LARGEST = 2**16
 """Rows that a tile may have."""
+OTHER = 64
+"""What a named size counts as, if it is not the number of rows. Where it is another, so much that a tile takes as much
+memory as with this one."""
 
 
 def rows_for(computed: int, sliced: int, parts: int, flops: int, widest: int, most: int) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
-from graphgrad.core.dim import Size, add, floor_divide, maximum, minimum, multiply, symbols, usual
+from graphgrad.core.dim import Size, add, evaluate, floor_divide, maximum, minimum, multiply, symbols, usual
 from graphgrad.core.spec import Spec
 from graphgrad.plan.buffers import Buffer
 from graphgrad.plan.loops import PlannedLoop
+from graphgrad.plan.rows import LARGEST, OTHER
 
 WIDE_ELEMENTS = 4096
 """Up to so many elements, sums are added up in float64, as `graphgrad.emit.runtime.tiles` has it."""
@@ -32,8 +33,8 @@ class TileSpace:
     """Where a tile's part of a large sum lies, until it is added."""
     temporaries: tuple[Spec, ...]
     """What a statement makes on the way and drops, that which makes most."""
-    most: int
-    """How many rows a tile has, if there are as many."""
+    height: int
+    """How many rows a tile has, if there are as many and other named sizes are `rows.OTHER`."""
     wide: Size = 0
     """Bytes of sums that are added up in float64, on each thread."""
 
@@ -47,34 +48,56 @@ class TileSpace:
         """The named sizes that the parts depend on."""
         return _sizes(self.parts, self.tile)
 
+    @property
+    def most(self) -> Size:
+        """How many rows a tile has, if there are as many: the fewer, the more a row takes."""
+        if isinstance(self._row_nbytes, int):
+            return self.height
+        return maximum(1, minimum(LARGEST, floor_divide(self.room, add(self._row_nbytes, 1))))  # it may be 0
+
+    @cached_property
+    def _row_nbytes(self) -> Size:
+        """Bytes for a row, of buffers and what is made on the way."""
+        return _added(floor_divide(size, self.tile) for size in self._nbytes(True))
+
+    @property
+    def room(self) -> int:
+        """Bytes for the rows of a tile, if there are as many; a row may take more."""
+        sizes = dict.fromkeys(symbols(self._row_nbytes), OTHER)
+        return self.height * evaluate(self._row_nbytes, sizes)
+
+    def _nbytes(self, in_rows: bool) -> list[Size]:
+        """Bytes of each array that has the tile's rows, or of each that has not."""
+        specs = (*(buffer.spec for buffer in self.buffers), *self.temporaries)
+        return [spec.nbytes for spec in specs if (str(self.tile) in symbols(spec.nbytes)) is in_rows]
+
     def tile_nbytes(self, threads: int) -> Size:
         """Bytes for a tile on each of so many threads, buffers and what is made on the way.
 
         Together the tiles have as many rows as there are at most.
         """
-        total: Size = 0
-        highest = minimum(self.rows, self.most * threads)
-        for spec in (*(buffer.spec for buffer in self.buffers), *self.temporaries):
-            size = spec.nbytes
-            in_rows = str(self.tile) in symbols(size)
-            total = add(
-                total,
-                multiply(floor_divide(size, self.tile), highest) if in_rows else multiply(size, threads),
-            )
-        return total
+        others = multiply(_added(self._nbytes(False)), threads)
+        if isinstance(self._row_nbytes, int):
+            return add(others, multiply(self._row_nbytes, minimum(self.rows, self.height * threads)))
+        at_most = multiply(maximum(self._row_nbytes, self.room), threads)
+        return add(others, minimum(multiply(self._row_nbytes, self.rows), at_most))
 
     @property
     def part_nbytes(self) -> Size:
         """Bytes of the parts of one tile."""
-        total: Size = 0
-        for buffer in self.parts:
-            total = add(total, buffer.spec.nbytes)
-        return total
+        return _added(buffer.spec.nbytes for buffer in self.parts)
 
     def on(self, threads: int) -> Size:
         """Bytes on so many threads: each has a tile, its parts and wide sums, and all but one sums of their own."""
         sums = add(multiply(self.part_nbytes, 2 * threads - 1), multiply(self.wide, threads))
         return add(self.tile_nbytes(threads), sums)
+
+
+def _added(sizes: Iterable[Size]) -> Size:
+    total: Size = 0
+    for size in sizes:
+        total = add(total, size)
+    return total
 
 
 def _wide(loop: PlannedLoop) -> Size:
@@ -109,11 +132,22 @@ def tile_spaces(main: Sequence[PlannedLoop], others: Sequence[PlannedLoop]) -> t
                 tuple(buffers),
                 tuple(parts),
                 max((one.temporaries for one in first), key=_bytes),
-                max(one.most for one in first),
+                _height(first),
                 reduce(maximum, map(_wide, own)),
             )
         )
     return tuple(found)
+
+
+def _height(loops: Sequence[PlannedLoop]) -> int:
+    """The rows of a tile that does for several loops: as many as one of them wants, but no more than any that computes
+    rows whose size is not known, or those could be as large as they like."""
+    wide = [
+        one.most
+        for one in loops
+        if any(len(symbols(buffer.spec.nbytes)) > 1 for buffer in one.placement.used)
+    ]
+    return min(wide) if wide else max(one.most for one in loops)
 
 
 def _bytes(specs: Iterable[Spec]) -> int:

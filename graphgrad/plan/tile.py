@@ -6,7 +6,7 @@ so that their specs are inferred again: what does not come out as a tile of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -171,43 +171,50 @@ def _with_stores(steps: Sequence[Node], found: Dependence, keeps: bool) -> Depen
     From the last loop to the first: what is stored has to be computed in an earlier one.
     """
     stored, whole_at = dict(found.stored), dict(found.whole_at)
-    for time in reversed(found.loops):
-
-        def keep(node: Node, time: int = time) -> bool:
-            again = found.times[node] < time and keeps
-            if not again or _again(node, found, stored) <= _STORE * usual(size_of(node.shape)):
-                return False
-            stored[node] = None
-            whole_at[node] = found.times[node] + 1
-            return True
-
-        _needed(steps, found, stored, time, keep)
+    for time in reversed(found.loops) if keeps else ():
+        needed = _needed(steps, found, stored, time)
+        readings = _readings(needed, found, stored, time)
+        for node in reversed(needed):
+            if node.op.view or found.times[node] == time or not readings[node]:
+                continue
+            again, fewer = _again(node, found, stored, time, readings)
+            if again > _STORE * usual(size_of(node.shape)):
+                stored[node] = None
+                whole_at[node] = found.times[node] + 1
+                for part, times in fewer.items():
+                    readings[part] -= times
     return replace(found, stored=stored, whole_at=whole_at)
 
 
 def _needed(
-    steps: Sequence[Node],
-    found: Dependence,
-    stored: Mapping[Node, None],
-    time: int,
-    keep: Callable[[Node], bool] = lambda node: False,
+    steps: Sequence[Node], found: Dependence, stored: Mapping[Node, None], time: int
 ) -> tuple[Node, ...]:
-    """The steps that the loop at a time computes, in order: what it stores and adds up, and what that needs, unless
-    `keep` has it stored by an earlier loop."""
+    """The steps that the loop at a time computes, in order: what it stores and adds up, and what that needs."""
     needed: dict[Node, None] = {}
     for node in reversed(steps):
-        need = found.needs[node]
-        if found.times[node] == time and (need.kind == "partial" or node in stored):
+        if found.times[node] == time and (found.needs[node].kind == "partial" or node in stored):
             needed[node] = None
-        if node not in needed:
-            continue
-        if not node.op.view and keep(node):
-            del needed[node]
-            continue
-        for part, read in zip(node.inputs, need.reads, strict=True):
-            if read is not None and _computed_here(part, read, found, stored, time):
-                needed[part] = None
+        if node in needed:
+            needed.update(dict.fromkeys(_computed_for(node, found, stored, time)))
     return tuple(node for node in steps if node in needed)
+
+
+def _readings(
+    needed: Sequence[Node], found: Dependence, stored: Mapping[Node, None], time: int
+) -> dict[Node, int]:
+    """How often each of the steps of a loop is read in it, or at its end."""
+    counts = {node: int(found.needs[node].kind == "partial" or node in stored) for node in needed}
+    for node in needed:
+        for part in _computed_for(node, found, stored, time):
+            counts[part] += 1
+    return counts
+
+
+def _computed_for(node: Node, found: Dependence, stored: Mapping[Node, None], time: int) -> Iterator[Node]:
+    """The operands of a step that the loop at a time computes, instead of reading slices of them."""
+    for part, read in zip(node.inputs, found.needs[node].reads, strict=True):
+        if read is not None and _computed_here(part, read, found, stored, time):
+            yield part
 
 
 def _computed_here(part: Node, read: Cut, found: Dependence, stored: Mapping[Node, None], time: int) -> bool:
@@ -218,21 +225,24 @@ def _computed_here(part: Node, read: Cut, found: Dependence, stored: Mapping[Nod
     return part not in stored or found.times[part] == time
 
 
-def _again(node: Node, found: Dependence, stored: Mapping[Node, None]) -> float:
-    """What it costs to compute a value once more, from what is there as a whole, or will be since it is dear itself."""
+def _again(
+    node: Node, found: Dependence, stored: Mapping[Node, None], time: int, readings: Mapping[Node, int]
+) -> tuple[float, Mapping[Node, int]]:
+    """What it costs a loop to compute a value once more, and how often that reads each other value: what nothing else
+    reads there is computed for it as well, unless it will be stored since it is dear itself."""
     total = 0.0
-    pending, seen = [node], {node}
+    fewer: dict[Node, int] = {}
+    pending = [node]
     while pending:
         one = pending.pop()
         total += _own_cost(one)
-        for part in one.inputs:
-            need = found.needs.get(part)
-            if need is None or need.kind != "mapped" or part in stored or part in seen:
-                continue
-            seen.add(part)
-            if found.times[part] == found.times[node] or not _is_dear(part):
+        for part in _computed_for(one, found, stored, time):
+            fewer[part] = fewer.get(part, 0) + 1
+            if fewer[part] == readings[part] and (
+                found.times[part] == found.times[node] or not _is_dear(part)
+            ):
                 pending.append(part)
-    return total
+    return total, fewer
 
 
 def _own_cost(node: Node) -> float:

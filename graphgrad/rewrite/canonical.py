@@ -1,4 +1,4 @@
-"""One node for what is equal in bits but was written the other way round: the one that comes first stays.
+"""One node for what is equal in bits but was written in two ways: the one that comes first stays.
 
 No order is imposed: ``2 * x`` stays ``2 * x`` unless ``x * 2`` is there already.
 """
@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from graphgrad.core.node import Node
 from graphgrad.core.op import op_named
+from graphgrad.rewrite.pattern import expand_dims, mean, squeeze, sum
 from graphgrad.rewrite.rule import Found, Outcome, Rule
 
 _TURNED = {
@@ -29,7 +30,62 @@ def _turned(node: Node, present: Collection[Node]) -> Outcome:
     return Found(other) if other in present and other is not node else None
 
 
+_REDUCTIONS = ("sum", "mean", "prod", "max", "min", "any", "all")
+
+
+def _reduced_before(node: Node, present: Collection[Node]) -> Outcome:
+    """The same reduction with the axes it has reduced, or without them."""
+    axes, keepdims = node.attrs["axes"], node.attrs["keepdims"]
+    other = node.op(*node.inputs, axes=axes, keepdims=not keepdims)
+    if other not in present or not axes:
+        return None
+    return Found(expand_dims(other, axes) if keepdims else squeeze(other, axes))
+
+
+_BROADCASTING = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
+
+
+def _lined_up(node: Node, present: Collection[Node]) -> Outcome:
+    """Leading axes of size 1, which broadcasting brings anyway."""
+    wide = [part for part in node.inputs if part.ndim == node.ndim and part.op.name != "expand_dims"]
+    leading = [
+        part
+        for part in node.inputs
+        if part.op.name == "expand_dims" and part.attrs["axes"] == tuple(range(len(part.attrs["axes"])))
+    ]
+    if not wide or not leading:
+        return None
+    found = node.op(*(part.inputs[0] if part in leading else part for part in node.inputs))
+    return Found(found, tuple(leading)) if found.specs == node.specs else None
+
+
 RULES = (
+    Rule(
+        name="reduced_before",
+        safety="exact",
+        roots=_REDUCTIONS,
+        needs=(),
+        attempt=_reduced_before,
+        before="sum(x, axes=a, keepdims=True), where sum(x, axes=a) is computed anyway; and so for any reduction",
+        after="expand_dims(sum(x, axes=a))",
+        build=lambda x, a: sum(x, a, False) * squeeze(sum(x, a, True), a) + mean(x, a, False),
+        variables=("x", "a"),
+        attributes=frozenset({"a"}),
+        examples=({"x": (2, 3), "a": (0,)}, {"x": ("n", 2, 3), "a": (0, 2)}),
+    ),
+    Rule(
+        name="lined_up",
+        safety="exact",
+        roots=_BROADCASTING,
+        needs=("expand_dims",),
+        attempt=_lined_up,
+        before="x - expand_dims(y, axes=0), and so for + * / maximum minimum",
+        after="x - y",
+        build=lambda x, y: x - expand_dims(y, (0,)),
+        variables=("x", "y"),
+        examples=({"x": ("n", 3), "y": (3,)}, {"x": (2, 4, 3), "y": (4, 3)}),
+        declined=({"x": (3,), "y": (4, 3)},),
+    ),
     Rule(
         name="same_the_other_way_round",
         safety="exact",

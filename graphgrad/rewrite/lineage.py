@@ -45,6 +45,7 @@ class Lineage:
         self.made_before: Mapping[Node, Node] = {} if done is None else done.made_for
         """What rewriting had made already."""
         self._own = dict.fromkeys(self._original.nodes)
+        self._own.update(dict.fromkeys(self.given))  # also those that a pass has put others in the place of
         self._own.update(dict.fromkeys(node for node in graph.nodes if node not in self.made_before))
         self._now: dict[Node, Node] = {}
         self._made: dict[Node, dict[Node, None]] = {}

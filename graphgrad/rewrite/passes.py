@@ -17,6 +17,7 @@ from graphgrad.rewrite.rules import (
     chains,
     choices,
     contract,
+    decay,
     functions,
     joined,
     neutral,
@@ -58,8 +59,8 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
 STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE, functions.NORM)
 """Before differentiation, once."""
 
-LOWERED: tuple[Rule, ...] = parts.RULES
-"""At the end, once: what costs more, and lets loops compute it tile by tile."""
+LOWERED: tuple[Rule, ...] = (*parts.RULES, *decay.RULES)
+"""At the end, once: what an op does in steps, so that loops can compute it tile by tile, and each step once."""
 
 SAFE: dict[str, tuple[Safety, ...]] = {
     "plain": (),

@@ -141,6 +141,9 @@ def test_exact_division_is_written_out():
     assert (batch * 6) // 3 == batch * 2
     assert (batch * 50) // batch == 50
     assert (batch * batch) // batch == batch
+    assert (6 * batch - 6) // (batch - 1) == 6
+    assert (batch * batch - 1) // (batch + 1) == batch - 1
+    assert str((batch * batch + 1) // (batch + 1)) == "(batch*batch + 1) // (batch + 1)"
     assert str((batch + 1) // 2) == "(batch + 1) // 2"
 
 

@@ -73,7 +73,7 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_smooth[:2] = d_part_
     same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
     d_filled_converted = work.both
-    np.copyto(d_filled_converted, same, casting="unsafe")
+    np.copyto(d_filled_converted, same)
     d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
@@ -127,7 +127,7 @@ def backward(residuals, cotangent=1.0):
     d_smooth[:2] = d_part_
     same = np.equal(filled, largest, out=work.same)       # max:       G where x won, ties share
     d_filled_converted = work.both
-    np.copyto(d_filled_converted, same, casting="unsafe")
+    np.copyto(d_filled_converted, same)
     d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere

@@ -1,13 +1,13 @@
 """two_outputs: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 02903bd6f195. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 2ef964859d76. Needs NumPy only.
 
     outputs, grads = forward_and_backward(x, w)
 
     x  float64 (n, 4)  input      w  float64 (4, 2)  parameter
 
-Memory beyond the arguments: 128 * min(n, 8192) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of it
-results, and the rest is kept for its next. A further thread takes 1.05 MB at most.
+Memory beyond the arguments: 132 * min(n, 8192) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of it
+results, and the rest is kept for its next. A further thread takes 1.08 MB at most.
 """
 
 import atexit
@@ -30,8 +30,10 @@ class _Tile:
 
     def __init__(self, rows, empty=np.empty):
         self.x_w = empty((rows, 2), np.float64)              # x_w, then d_code_2, d_x_w
-        self.code_transposed = empty((rows, 4), np.float64)  # code_transposed, then back, ...
-        self.difference = empty((rows, 4), np.float64)       # difference, then d_difference, back_scratch
+        # code_transposed, then magnitude, negated, exps, ...
+        self.code_transposed = empty((rows, 4), np.float64)
+        self.above = empty((rows, 4), np.bool_)              # above
+        self.converted = empty((rows, 4), np.float64)        # converted, then larger, back, ...
         self.squared = empty((rows, 4), np.float64)          # squared, then d_code_transposed_product, ...
         self.d_x_w_product = empty((rows, 2), np.float64)    # d_x_w_product, then d_x_w_difference
 
@@ -60,16 +62,21 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
         # forward: decoder
         # code @ w.T               models.py:58
         code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
-        back = code_transposed                                     # gg.sigmoid(code @ w.T)   models.py:58
-        np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
-        np.exp(np.minimum(code_transposed, 0, out=back), out=back)
-        np.divide(back, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference),
-            out=back)
+        above = np.greater(code_transposed, 0, out=work.above)     # gg.sigmoid(code @ w.T)   models.py:58
+        converted = work.converted
+        np.copyto(converted, above)
+        magnitude = np.abs(code_transposed, out=code_transposed)   # gg.sigmoid(code @ w.T)   models.py:58
+        negated = np.negative(magnitude, out=magnitude)
+        exps = np.exp(negated, out=negated)
+        larger = np.maximum(converted, exps, out=converted)
+        total = np.add(1, exps, out=exps)
+        back = np.divide(larger, total, out=larger)
 
         # forward
-        difference = np.subtract(back, x_tile, out=work.difference)  # back - x                 models.py:59
+        # back - x                 models.py:59
+        difference = np.subtract(back, x_tile, out=work.code_transposed)
         squared = np.square(difference, out=work.squared)          # (back - x) ** 2          models.py:59
-        total = np.sum(squared)                                    # gg.sum((back - x) ** 2)  models.py:59
+        total_2 = np.sum(squared)                                  # gg.sum((back - x) ** 2)  models.py:59
 
         # backward
         d_difference = np.multiply(d_loss * 2, difference, out=difference)  # square:    G 2 x
@@ -91,14 +98,14 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
         d_x_product = np.dot(d_x_w, transposed, out=work.squared)  # matmul:    dA = G B.T
         # sum:       x is used more than once
         d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
-        return total, d_w_product, d_w_product_2
+        return total_2, d_w_product, d_w_product_2
 
     # 8,192 rows at a time, on every core
-    total, d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
+    total_2, d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
 
     # backward: encoder
     d_w = d_w_product + d_w_product_2                              # sum:       w is used more than once
-    return {"loss": total, "code": code}, {"w": d_w, "x": d_x}
+    return {"loss": total_2, "code": code}, {"w": d_w, "x": d_x}
 
 
 def forward(x, w):
@@ -108,7 +115,7 @@ def forward(x, w):
     n = x.shape[0]
 
     # decoder
-    transposed = w.T                                    # w.T                      models.py:58
+    transposed = w.T                                              # w.T                      models.py:58
     code = np.empty((n, 2), np.float64)
     back = np.empty((n, 4), np.float64)
     difference = np.empty((n, 4), np.float64)
@@ -118,26 +125,30 @@ def forward(x, w):
         x_tile = x[first:last]
 
         # encoder
-        x_w = np.dot(x_tile, w, out=work.x_w)           # x @ w                    models.py:56
-        code_tile = np.tanh(x_w, out=code[first:last])  # gg.tanh(x @ w)           models.py:56
+        x_w = np.dot(x_tile, w, out=work.x_w)                     # x @ w                    models.py:56
+        code_tile = np.tanh(x_w, out=code[first:last])            # gg.tanh(x @ w)           models.py:56
 
         # decoder
         # code @ w.T               models.py:58
         code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
-        back_tile = back[first:last]                    # gg.sigmoid(code @ w.T)   models.py:58
-        np.negative(np.abs(code_transposed, out=work.difference), out=work.difference)
-        np.exp(np.minimum(code_transposed, 0, out=back_tile), out=back_tile)
-        np.divide(back_tile, np.add(np.exp(work.difference, out=work.difference), 1, out=work.difference),
-            out=back_tile)
+        above = np.greater(code_transposed, 0, out=work.above)    # gg.sigmoid(code @ w.T)   models.py:58
+        converted = work.converted
+        np.copyto(converted, above)
+        magnitude = np.abs(code_transposed, out=code_transposed)  # gg.sigmoid(code @ w.T)   models.py:58
+        negated = np.negative(magnitude, out=magnitude)
+        exps = np.exp(negated, out=negated)
+        larger = np.maximum(converted, exps, out=converted)
+        total = np.add(1, exps, out=exps)
+        back_tile = np.divide(larger, total, out=back[first:last])
         # back - x                 models.py:59
         difference_tile = np.subtract(back_tile, x_tile, out=difference[first:last])
         # (back - x) ** 2          models.py:59
         squared = np.square(difference_tile, out=work.code_transposed)
-        total = np.sum(squared)                         # gg.sum((back - x) ** 2)  models.py:59
-        return total,
+        total_2 = np.sum(squared)                                 # gg.sum((back - x) ** 2)  models.py:59
+        return total_2,
 
-    (total,) = _by_tiles(tile, n, 8192, (_Tile, None))  # 8,192 rows at a time, on every core
-    return {"loss": total, "code": code.copy()}, (x, w, code, transposed, back, difference)
+    (total_2,) = _by_tiles(tile, n, 8192, (_Tile, None))          # 8,192 rows at a time, on every core
+    return {"loss": total_2, "code": code.copy()}, (x, w, code, transposed, back, difference)
 
 
 def _backward_from_loss(residuals, cotangent):
@@ -157,7 +168,7 @@ def _backward_from_loss(residuals, cotangent):
 
         # decoder
         # sigmoid:   G y (1 - y)
-        d_code_transposed_product = np.multiply(d_difference, back_tile, out=work.difference)
+        d_code_transposed_product = np.multiply(d_difference, back_tile, out=work.converted)
         d_code_transposed_difference = np.subtract(1, back_tile, out=work.squared)
         d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
             out=d_code_transposed_product)
@@ -169,7 +180,7 @@ def _backward_from_loss(residuals, cotangent):
         d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
         d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
         d_w_product_2 = x_tile.T @ d_x_w                       # matmul:    dB = A.T G
-        d_x_product = np.dot(d_x_w, transposed, out=work.difference)  # matmul:    dA = G B.T
+        d_x_product = np.dot(d_x_w, transposed, out=work.converted)  # matmul:    dA = G B.T
         # sum:       x is used more than once
         d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
         return d_w_product, d_w_product_2
@@ -224,17 +235,17 @@ def backward(residuals, cotangent={"loss": 1.0, "code": None}):
 def _reference(x, w):
     """The model as it was written, which selfcheck compares with."""
     # encoder
-    x_w = x @ w                      # x @ w                    models.py:56
-    code = np.tanh(x_w)              # gg.tanh(x @ w)           models.py:56
+    x_w = x @ w                          # x @ w                    models.py:56
+    code = np.tanh(x_w)                  # gg.tanh(x @ w)           models.py:56
 
     # decoder
-    code_transposed = code @ w.T     # code @ w.T               models.py:58
+    code_transposed = code @ w.T         # code @ w.T               models.py:58
     # gg.sigmoid(code @ w.T)   models.py:58
-    back = np.exp(np.minimum(code_transposed, 0)) / (1 + np.exp(-np.abs(code_transposed)))
-    difference = back - x            # back - x                 models.py:59
-    squared = np.square(difference)  # (back - x) ** 2          models.py:59
-    total = np.sum(squared)          # gg.sum((back - x) ** 2)  models.py:59
-    return {"loss": total, "code": code}
+    back_2 = np.exp(np.minimum(code_transposed, 0)) / (1 + np.exp(-np.abs(code_transposed)))
+    difference_2 = back_2 - x            # back - x                 models.py:59
+    squared_2 = np.square(difference_2)  # (back - x) ** 2          models.py:59
+    total_3 = np.sum(squared_2)          # gg.sum((back - x) ** 2)  models.py:59
+    return {"loss": total_3, "code": code}
 
 
 def selfcheck(**arrays):
@@ -521,7 +532,7 @@ _none = {}
 def _new(kind, sizes):
     """In place of arrays: None for each, since out=None has NumPy's functions make new ones."""
     if kind not in _none:
-        _none[kind] = None if kind is None else kind(*sizes, lambda shape, dtype: None)
+        _none[kind] = kind(*sizes, lambda shape, dtype: None)
     return _none[kind]
 
 
@@ -630,8 +641,10 @@ def _by_tiles(
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None.
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
-    new = _new(kinds[1], sizes[1])
+    new = None if kinds[1] is None else _new(kinds[1], sizes[1])
     if count <= most:
+        if kinds[0] is None:
+            return tile(0, count, None, new)
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
         _give_back(held, kinds[0], *sizes[0])

@@ -449,7 +449,7 @@ _none = {}
 def _new(kind, sizes):
     """In place of arrays: None for each, since out=None has NumPy's functions make new ones."""
     if kind not in _none:
-        _none[kind] = None if kind is None else kind(*sizes, lambda shape, dtype: None)
+        _none[kind] = kind(*sizes, lambda shape, dtype: None)
     return _none[kind]
 
 
@@ -558,8 +558,10 @@ def _by_tiles(
     A tile computes into work, and what is to be combined into part, or into new arrays where that has None.
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
-    new = _new(kinds[1], sizes[1])
+    new = None if kinds[1] is None else _new(kinds[1], sizes[1])
     if count <= most:
+        if kinds[0] is None:
+            return tile(0, count, None, new)
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
         _give_back(held, kinds[0], *sizes[0])

@@ -65,7 +65,9 @@ def test_both_factors_may_be_stretched(ways, at, keepdims, is_stack):
     ends = [((4, 3), (3, 5)), ((), ())][not is_stack]
 
     def stretched(name, have, end):
-        axes = [size if way in (*have, "summed", "of both") else 1 for size, way in zip(shape, ways, strict=True)]
+        axes = [
+            size if way in (*have, "summed", "of both") else 1 for size, way in zip(shape, ways, strict=True)
+        ]
         while axes[0] == 1:
             axes = axes[1:]
         leaf = gg.input(name, (*axes, *end), "float64")

@@ -94,7 +94,7 @@ def _multiplied(node: Node, whole: Shape, left: Labelled, right: Labelled) -> No
     shown = range(node.inputs[0].ndim) if node.attrs["keepdims"] else rest
     ones = [at for at, axis in enumerate(shown) if axis not in kept]
     made = expand_dims(made, ones) if ones else made
-    return made if made.shape == node.shape else broadcast_to(made, node.shape)  # both may have been stretched
+    return made if made.shape == node.shape else broadcast_to(made, node.shape)  # stretched in both
 
 
 def _no_matrices(spread: Node, left: Labelled, right: Labelled, axes: Axes) -> Declined | None:

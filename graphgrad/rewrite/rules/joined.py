@@ -30,7 +30,8 @@ def _part_of_joined(node: Node, present: Collection[Node]) -> Outcome:
     (whole,), items = node.inputs, node.attrs["index"]
     if whole.op.name != "concatenate" or None in items:
         return None
-    axis, first = whole.attrs["axis"], 0
+    axis = whole.attrs["axis"]
+    first: Size = 0
     item = items[axis]
     span = (item, item + 1) if isinstance(item, int) and item >= 0 else _bounds(item, whole.shape[axis])
     if span is None:
