@@ -122,6 +122,10 @@ def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
         out = np.empty(np.broadcast(mask, values).shape, values.dtype)
+    if out.size < 256:  # where calls cost more than elements
+        np.copyto(out, values)
+        np.copyto(out, False, where=np.logical_not(mask))
+        return out
     bits = f"i{out.itemsize}"
     np.multiply(values.view(bits), mask, out=out.view(bits))
     return out
@@ -135,6 +139,10 @@ def _drop(mask, values, out=None):
     """0 where mask holds, else values: by bits, of which those that _keep would keep are taken away."""
     if out is None:
         out = np.empty(np.broadcast(mask, values).shape, values.dtype)
+    if out.size < 256:  # where calls cost more than elements
+        np.copyto(out, values)
+        np.copyto(out, False, where=mask)
+        return out
     bits = f"i{out.itemsize}"
     values, left = values.view(bits), out.view(bits)
     np.bitwise_xor(np.multiply(values, mask, out=left), values, out=left)
@@ -149,6 +157,9 @@ def _select(mask, values, others, out=None):
     """values where mask holds, else others: by bits, several times as fast as np.where on irregular masks."""
     if out is None:
         out = np.empty(np.broadcast(mask, values, others).shape, values.dtype)
+    if out.size < 256:  # where calls cost more than elements
+        np.copyto(out, np.where(mask, values, others))
+        return out
     bits = f"i{out.itemsize}"
     difference, others = out.view(bits), others.view(bits)
     np.bitwise_xor(values.view(bits), others, out=difference)

@@ -76,7 +76,7 @@ def _prod_jvp(t: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) 
     axes=reduced_axes,
     reference=reduction_reference(np.prod),
     numpy=spell_reduction("np.prod"),
-    into=reduce_into("np.prod"),
+    into=reduce_into("prod"),
     vjp={"x": _prod_vjp},
     jvp={"x": _prod_jvp},
     samples=_prod_samples,

@@ -22,27 +22,31 @@ def _drifts(node: Node) -> bool:
     return any(not isinstance(size, int) for size in sizes) or bool(size_of(tuple(sizes)) > _MANY)  # type: ignore[operator]  # ints by then
 
 
-def _arguments_text(parts: Sequence[Form], node: Node) -> str:
+def _arguments(node: Node) -> list[str]:
     axes = node.attrs["axes"]
-    arguments = [parts[0].text]
+    arguments = []
     if axes != tuple(range(node.inputs[0].ndim)):
         arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")
     if node.attrs["keepdims"]:
         arguments.append("keepdims=True")
-    return ", ".join(arguments)
+    return arguments
 
 
 def spell_reduction(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
     """``np.sum(x, axis=0, keepdims=True)``."""
-    return lambda speller, parts, node: Form(f"{function}({_arguments_text(parts, node)})")
+    return lambda speller, parts, node: Form(f"{function}({', '.join([parts[0].text, *_arguments(node)])})")
 
 
-def reduce_into(function: str) -> Into:
-    """``np.sum(x, axis=0, keepdims=True, out=y)``."""
+def reduce_into(method: str) -> Into:
+    """``x.sum(axis=0, keepdims=True, out=y)``, which is np.sum without what that does before it calls the method."""
 
     def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-        arguments = _arguments_text(parts, node)
-        return None if to.out is None else Form(f"{function}({arguments}, out={to.out})")
+        out = [] if to.out is None else [f"out={to.out}"]
+        if node.inputs[0].ndim == 0:  # it may be a number of Python's
+            return (
+                Form(f"np.{method}({', '.join([parts[0].text, *_arguments(node), *out])})") if out else None
+            )
+        return Form(f"{parts[0].at(ATOM)}.{method}({', '.join([*_arguments(node), *out])})")
 
     return emit
 
@@ -71,18 +75,18 @@ def _sum_rows(values, out=None):
 
 
 def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-    """``np.sum(x, axis=0, out=y)``; of many rows, by `_SUM_ROWS`."""
-    out = "" if to.out is None else f", out={to.out}"
+    """``x.sum(axis=0, out=y)``; of many rows, by `_SUM_ROWS`."""
     if _sums_rows(node) and _drifts(node):
         x, rows = node.inputs[0], parts[0].text
         if x.ndim > 2:
             rows = f"{parts[0].at(ATOM)}.reshape(-1, {speller.size(x.shape[-1]).text})"
+        out = "" if to.out is None else f", out={to.out}"
         return Form(f"{speller.helper(_SUM_ROWS)}({rows}{out})")
-    return Form(f"np.sum({_arguments_text(parts, node)}{out})") if out else None
+    return reduce_into("sum")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
 
 
 def mean_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-    """``np.divide(np.sum(x, axis=1, out=y), 64, out=y)``: np.mean divides float32 by int64, which converts every number
+    """``np.divide(x.sum(axis=1, out=y), 64, out=y)``: np.mean divides float32 by int64, which converts every number
     to float64 and back."""
     if to.out is None:
         return None
@@ -90,7 +94,7 @@ def mean_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destinati
     text, total = parts[0].text, sum_into(speller, parts, node, to)
     known = all(isinstance(size, int) for _, size in sizes)
     if total is None or node.dtype.itemsize < 4 or not (known or text.isidentifier()):
-        return reduce_into("np.mean")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
+        return reduce_into("mean")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
     if known:
         count = str(prod(size for _, size in sizes))
     else:

@@ -55,7 +55,7 @@ def _define(
         axes=reduced_axes,
         reference=reduction_reference(function),
         numpy=spell_reduction(f"np.{function.__name__}"),
-        into=reduce_into(f"np.{function.__name__}"),
+        into=reduce_into(function.__name__),
         vjp=_ANSWER,
         jvp=_ANSWER,
         samples=_truth_samples,

@@ -47,7 +47,7 @@ _NUMPY = frozenset(
 _METHODS = frozenset(
     (
         "T mT shape ndim size dtype kind itemsize astype copy reshape transpose swapaxes ravel squeeze fill "
-        "sum mean max min all any take sort repeat flat item items keys values update append reduce reduceat "
+        "sum prod mean max min all any take sort repeat flat item items keys values update append reduce reduceat "
         "accumulate outer at cholesky inv det slogdet solve eigh eigvalsh eig svd qr norm pinv matrix_power "
         "lstsq eps tiny default_rng standard_normal random integers uniform normal permutation permuted "
         "exponential standard_gamma standard_exponential poisson binomial"

@@ -92,6 +92,10 @@ def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
         out = np.empty(np.broadcast(mask, values).shape, values.dtype)
+    if out.size < 256:  # where calls cost more than elements
+        np.copyto(out, values)
+        np.copyto(out, False, where=np.logical_not(mask))
+        return out
     bits = f"i{out.itemsize}"
     np.multiply(values.view(bits), mask, out=out.view(bits))
     return out
@@ -124,14 +128,14 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
 
         # forward: loss
         # gg.nn.cross_entropy(logit...  models.py:35
-        highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
+        highest = logits.max(axis=1, keepdims=True, out=work.highest)
         shifted = np.subtract(logits, highest, out=logits)
         exps = np.exp(shifted, out=work.exps)
-        sum_exps = np.sum(exps, axis=1, keepdims=True, out=work.highest)
+        sum_exps = exps.sum(axis=1, keepdims=True, out=work.highest)
         log_sum = np.log(sum_exps, out=work.log_sum)
         log_p = np.subtract(shifted, log_sum, out=shifted)
         picked = _pick(log_p, label_tile, out=work.picked)
-        total = np.sum(picked)
+        total = picked.sum()
 
         # backward: loss
         d_sum_exps = np.divide(d_losses, sum_exps, out=sum_exps)  # log:       G / x
@@ -185,14 +189,14 @@ def forward(x, label, w1, b1, w2, b2):
 
         # loss
         # gg.nn.cross_entropy(logit...  models.py:35
-        highest = np.max(logits, axis=1, keepdims=True, out=work.highest)
+        highest = logits.max(axis=1, keepdims=True, out=work.highest)
         shifted = np.subtract(logits, highest, out=logits)
         exps_tile = np.exp(shifted, out=exps[first:last])
-        sum_exps_tile = np.sum(exps_tile, axis=1, keepdims=True, out=sum_exps[first:last])
+        sum_exps_tile = exps_tile.sum(axis=1, keepdims=True, out=sum_exps[first:last])
         log_sum = np.log(sum_exps_tile, out=work.highest)
         log_p = np.subtract(shifted, log_sum, out=shifted)
         picked = _pick(log_p, label_tile, out=work.picked)
-        total = np.sum(picked)
+        total = picked.sum()
         return total,
 
     (total,) = _by_tiles(tile, batch, 1024, (_Tile, _Parts))      # 1,024 rows at a time, on every core

@@ -53,7 +53,7 @@ def forward_and_backward(x, y, rate, v, w, *, cotangent=1.0):
         x_w = np.dot(x_tile, w, out=work.x_w)                   # x @ w              models.py:45
         error = np.subtract(x_w, y_tile, out=x_w)               # x @ w - y          models.py:45
         squared = np.square(error, out=work.squared)            # error**2           models.py:46
-        total = np.sum(squared)                                 # gg.mean(error**2)  models.py:46
+        total = squared.sum()                                   # gg.mean(error**2)  models.py:46
 
         # backward
         d_error = np.multiply(d_squared * 2, error, out=error)  # square:    G 2 x
@@ -79,7 +79,7 @@ def forward(x, y, rate, v, w):
         x_w = np.dot(x_tile, w, out=work.x_w)                # x @ w              models.py:45
         error_tile = np.subtract(x_w, y_tile, out=error[first:last])  # x @ w - y          models.py:45
         squared = np.square(error_tile, out=work.x_w)        # error**2           models.py:46
-        total = np.sum(squared)                              # gg.mean(error**2)  models.py:46
+        total = squared.sum()                                # gg.mean(error**2)  models.py:46
         return total,
 
     (total,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
@@ -119,7 +119,7 @@ def step(x, y, rate, v, w):
         x_w = np.dot(x_tile, w, out=work.x_w)                  # x @ w                   models.py:45
         error = np.subtract(x_w, y_tile, out=x_w)              # x @ w - y               models.py:45
         squared = np.square(error, out=work.squared)           # error**2                models.py:46
-        total = np.sum(squared)                                # gg.mean(error**2)       models.py:46
+        total = squared.sum()                                  # gg.mean(error**2)       models.py:46
 
         # backward
         d_error = np.multiply(2 / np.float32(batch), error, out=error)  # square:    G 2 x

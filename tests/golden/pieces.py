@@ -35,6 +35,10 @@ def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
         out = np.empty(np.broadcast(mask, values).shape, values.dtype)
+    if out.size < 256:  # where calls cost more than elements
+        np.copyto(out, values)
+        np.copyto(out, False, where=np.logical_not(mask))
+        return out
     bits = f"i{out.itemsize}"
     np.multiply(values.view(bits), mask, out=out.view(bits))
     return out
@@ -42,47 +46,47 @@ def _keep(mask, values, out=None):
 
 def forward_and_backward(series, smooth, *, cotangent=1.0):
     """Return total, and the gradients by name."""
-    d_total = np.float32(cotangent)                              # seed:      d total / d total
+    d_total = np.float32(cotangent)                                 # seed:      d total / d total
     time = series.shape[0]
     work = _borrow(Workspace, time)
 
     # forward
-    high = series[1:]                                            # series[1:]                     models.py:76
-    change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
-    both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
-    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
+    high = series[1:]                                               # series[1:]                  models.py:76
+    change = np.subtract(high, series[:-1], out=work.change)        # high - low                  models.py:77
+    both = np.concatenate([change, series[::2]], out=work.both)     # gg.concatenate([change,...  models.py:78
+    spread = np.broadcast_to(np.float32(1), (2,))                   # gg.at(both, 0).set(1.0)     models.py:79
     filled = both
     filled[0] = spread
-    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
-    part_ = smooth[:2]                                           # smooth[:2]                     models.py:80
-    squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
+    largest = filled.max(axis=0, keepdims=True)                     # gg.max(filled, axis=0, ...  models.py:80
+    part_ = smooth[:2]                                              # smooth[:2]                  models.py:80
+    squeezed = np.squeeze(largest, axis=0)                          # gg.sum(weighted)            models.py:82
     squeezed_part_ = squeezed @ part_
-    product = table * smooth[2]                                  # table * smooth[2]              models.py:82
-    average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
-    total = squeezed_part_ + average                             # gg.sum(weighted) + gg.mean...  models.py:82
+    product = table * smooth[2]                                     # table * smooth[2]           models.py:82
+    average = np.mean(product)                                      # gg.mean(table * smooth[2])  models.py:82
+    total = squeezed_part_ + average                                # gg.sum(weighted) + gg.m...  models.py:82
 
     # backward
-    d_product = d_total / 100                                    # mean:      each element's share, G / n
-    d_part_4_product = d_product * table                         # multiply:  G x
-    d_part_4 = np.sum(d_part_4_product)                          # multiply:  part_4 was broadcast over 100
-    d_part_product = d_total * largest                           # multiply:  G x
-    d_largest_product = d_total * part_                          # multiply:  G y
-    d_part_ = np.sum(d_part_product, axis=0)                     # matmul:    part_ was broadcast over 1
-    d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
+    d_product = d_total / 100                                       # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                            # multiply:  G x
+    d_part_4 = d_part_4_product.sum()                               # multiply:  part_4 was broadcast over 100
+    d_part_product = d_total * largest                              # multiply:  G x
+    d_largest_product = d_total * part_                             # multiply:  G y
+    d_part_ = d_part_product.sum(axis=0)                            # matmul:    part_ was broadcast over 1
+    d_smooth = np.zeros((3,), np.float32)                           # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part_
-    same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
+    same = np.equal(filled, largest, out=work.same)                 # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same)
-    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled_total = d_filled_converted.sum(axis=0, keepdims=True)  # max:       G where x won, ties share
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
-    d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))            # update:    G elsewhere
     d_both = d_filled
     d_both[0] = d_both_spread
-    d_change = d_both[:time - 1]                                 # concatenate: G's own part
-    d_part_2 = np.negative(d_change, out=work.change)            # subtract:  -G
-    d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
-    d_series = np.zeros((time, 2), np.float32)                   # sum:       series is used more than once
+    d_change = d_both[:time - 1]                                    # concatenate: G's own part
+    d_part_2 = np.negative(d_change, out=work.change)               # subtract:  -G
+    d_part_3 = d_both[time - 1:]                                    # concatenate: G's own part
+    d_series = np.zeros((time, 2), np.float32)                      # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
     d_series[1:] += d_change
@@ -100,7 +104,7 @@ def forward(series, smooth):
     spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
     filled = np.array(both)
     filled[0] = spread
-    largest = np.max(filled, axis=0, keepdims=True)              # gg.max(filled, axis=0, kee...  models.py:80
+    largest = filled.max(axis=0, keepdims=True)                  # gg.max(filled, axis=0, kee...  models.py:80
     part_ = smooth[:2]                                           # smooth[:2]                     models.py:80
     squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
     squeezed_part_ = squeezed @ part_
@@ -114,29 +118,29 @@ def forward(series, smooth):
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total by each of smooth, series."""
     filled, largest, part_, time = residuals
-    d_total = np.float32(cotangent)                       # seed:      d total / d total
+    d_total = np.float32(cotangent)                                 # seed:      d total / d total
     work = _borrow(Workspace, time)
-    d_product = d_total / 100                             # mean:      each element's share, G / n
-    d_part_4_product = d_product * table                  # multiply:  G x
-    d_part_4 = np.sum(d_part_4_product)                   # multiply:  part_4 was broadcast over 100
-    d_part_product = d_total * largest                    # multiply:  G x
-    d_largest_product = d_total * part_                   # multiply:  G y
-    d_part_ = np.sum(d_part_product, axis=0)              # matmul:    part_ was broadcast over 1
-    d_smooth = np.zeros((3,), np.float32)                 # sum:       smooth is used more than once
+    d_product = d_total / 100                                       # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                            # multiply:  G x
+    d_part_4 = d_part_4_product.sum()                               # multiply:  part_4 was broadcast over 100
+    d_part_product = d_total * largest                              # multiply:  G x
+    d_largest_product = d_total * part_                             # multiply:  G y
+    d_part_ = d_part_product.sum(axis=0)                            # matmul:    part_ was broadcast over 1
+    d_smooth = np.zeros((3,), np.float32)                           # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part_
-    same = np.equal(filled, largest, out=work.same)       # max:       G where x won, ties share
+    same = np.equal(filled, largest, out=work.same)                 # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same)
-    d_filled_total = np.sum(d_filled_converted, axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled_total = d_filled_converted.sum(axis=0, keepdims=True)  # max:       G where x won, ties share
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
-    d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))            # update:    G elsewhere
     d_both = d_filled
     d_both[0] = d_both_spread
-    d_change = d_both[:time - 1]                          # concatenate: G's own part
-    d_part_2 = np.negative(d_change, out=work.change)     # subtract:  -G
-    d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
-    d_series = np.zeros((time, 2), np.float32)            # sum:       series is used more than once
+    d_change = d_both[:time - 1]                                    # concatenate: G's own part
+    d_part_2 = np.negative(d_change, out=work.change)               # subtract:  -G
+    d_part_3 = d_both[time - 1:]                                    # concatenate: G's own part
+    d_series = np.zeros((time, 2), np.float32)                      # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
     d_series[1:] += d_change

@@ -76,7 +76,7 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
         # back - x                 models.py:59
         difference = np.subtract(back, x_tile, out=work.code_transposed)
         squared = np.square(difference, out=work.squared)          # (back - x) ** 2          models.py:59
-        total_2 = np.sum(squared)                                  # gg.sum((back - x) ** 2)  models.py:59
+        total_2 = squared.sum()                                    # gg.sum((back - x) ** 2)  models.py:59
 
         # backward
         d_difference = np.multiply(d_loss * 2, difference, out=difference)  # square:    G 2 x
@@ -144,7 +144,7 @@ def forward(x, w):
         difference_tile = np.subtract(back_tile, x_tile, out=difference[first:last])
         # (back - x) ** 2          models.py:59
         squared = np.square(difference_tile, out=work.code_transposed)
-        total_2 = np.sum(squared)                                 # gg.sum((back - x) ** 2)  models.py:59
+        total_2 = squared.sum()                                   # gg.sum((back - x) ** 2)  models.py:59
         return total_2,
 
     (total_2,) = _by_tiles(tile, n, 8192, (_Tile, None))          # 8,192 rows at a time, on every core

@@ -72,13 +72,13 @@ def forward_and_backward(class_, x_import_os, np_, *, cotangent=1.0):
 
         # forward: forward
         squared = np.square(lambda_0, out=work.squared)   # total**2                       models.py:69
-        total = np.sum(squared)                           # gg.sum(total**2)               models.py:69
+        total = squared.sum()                             # gg.sum(total**2)               models.py:69
 
         # backward: forward
         d_lambda_0_tile = np.multiply(d_total * 2, lambda_0, out=d_lambda_0[first:last])  # square:    G 2 x
 
         # backward: ???/a/b ?
-        d_np_ = np.sum(d_lambda_0_tile)                   # add:       np_ was broadcast over größe, 3
+        d_np_ = d_lambda_0_tile.sum()                     # add:       np_ was broadcast over größe, 3
         d_x_import_os_product = np.multiply(d_lambda_0_tile, class_tile, out=work.product)  # multiply:  G x
         d_x_import_os = _sum_rows(d_x_import_os_product)  # multiply:  x_import_os was broadcast over größe
         return total, d_np_, d_x_import_os
@@ -108,7 +108,7 @@ def forward(class_, x_import_os, np_):
 
         # forward
         squared = np.square(lambda_0_tile, out=work.product)  # total**2                       models.py:69
-        total = np.sum(squared)                               # gg.sum(total**2)               models.py:69
+        total = squared.sum()                                 # gg.sum(total**2)               models.py:69
         return total,
 
     # 32,768 rows at a time, on every core
@@ -139,7 +139,7 @@ def backward(residuals, cotangent=1.0):
         d_lambda_0_tile = np.multiply(d_total * 2, lambda_0_tile, out=d_lambda_0[first:last])
 
         # ???/a/b ?
-        d_np_ = np.sum(d_lambda_0_tile)                   # add:       np_ was broadcast over größe, 3
+        d_np_ = d_lambda_0_tile.sum()                     # add:       np_ was broadcast over größe, 3
         d_x_import_os_product = np.multiply(d_lambda_0_tile, class_tile, out=work.product)  # multiply:  G x
         d_x_import_os = _sum_rows(d_x_import_os_product)  # multiply:  x_import_os was broadcast over größe
         return d_np_, d_x_import_os

@@ -25,6 +25,7 @@ PLACED = [
 # What NumPy always makes a new array for, or what is too rare to be worth it.
 ANEW = {
     "is_last", "eye", "arange", "linspace", "order_statistic", "argsort", "argpartition", "searchsorted", "sinc",
+    "sigmoid", "sigmoid_cross_entropy",  # which are other ops by then: see rewrite/rules/decay.py
 }  # fmt: skip
 
 
