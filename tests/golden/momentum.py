@@ -465,9 +465,6 @@ class _Held:
 def _hold(kind, rows, sizes):
     """Arrays for tiles of so many rows: the lowest that this thread keeps and that will do, else new ones."""
     key = _Held, (kind, *sizes)
-    last = _pool.free.get(key)
-    if last and len(last) == 1 and last[0].rows == rows:  # as nearly always
-        return last.pop()
     kept = sorted(_pool.free.pop(key, ()), key=lambda held: held.rows)
     fitting = [held for held in kept if held.rows >= rows]
     if kept:
@@ -552,6 +549,13 @@ def _by_tiles(
     if count <= most:
         if kinds[0] is None:
             return tile(0, count, None, new)
+        key = _Held, (kinds[0], *sizes[0])
+        last = _pool.free.get(key)
+        if last and len(last) == 1 and last[0].rows == count:  # as nearly always
+            del _pool.free[key]  # to be the one that was used last
+            results = tile(0, count, last[0].work, new)
+            _pool.free[key] = last
+            return results
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
         _give_back(held, kinds[0], *sizes[0])

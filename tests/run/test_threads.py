@@ -271,7 +271,7 @@ def test_a_call_from_a_finalizer(calls):
     nested = Nested(calls)
     outer = []
     with frequent_collections():
-        for rows in ROWS * 20:
+        for rows in ROWS * 40:
             weakref.finalize(Cycle(), nested)
             outer.append((rows, calls.call(rows)))
     nested.check()
