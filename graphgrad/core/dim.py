@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -205,7 +206,7 @@ def multiply(a: Size, b: Size) -> Size:
             powers = dict(left)
             for atom, power in right:
                 powers[atom] = powers.get(atom, 0) + power
-            monomial = tuple(sorted(powers.items(), key=_text_of_factor))
+            monomial = tuple(sorted(powers.items(), key=lambda item: item[0].text))
             terms[monomial] = terms.get(monomial, 0) + m * n
     return _normal(terms)
 
@@ -229,34 +230,26 @@ def floor_divide(a: Size, b: Size) -> Size:
 
 def _exact_quotient(a: Size, b: Size) -> Size | None:
     """The polynomial that makes `a` of `b`, by long division; None if there is none with whole factors."""
-    atoms = sorted({atom for size in (a, b) for monomial in _terms(size) for atom, _ in monomial}, key=_text)
+    atoms = sorted(
+        {one for size in (a, b) for term in _terms(size) for one, _ in term}, key=lambda one: one.text
+    )
 
     def degrees(monomial: Monomial) -> tuple[int, ...]:  # products keep this order
         powers = dict(monomial)
         return sum(powers.values()), *(powers.get(atom, 0) for atom in atoms)
 
-    divisor = _terms(b)
+    divisor, quotient, rest = _terms(b), _normal({}), a
     leading = max(divisor, key=degrees)
-    rest, quotient = a, _normal({})
     while terms := _terms(rest):
         highest = max(terms, key=degrees)
-        powers = dict(highest)
-        for atom, power in leading:
-            powers[atom] = powers.get(atom, 0) - power
-        if terms[highest] % divisor[leading] or any(power < 0 for power in powers.values()):
+        powers = Counter(dict(highest))
+        powers.subtract(dict(leading))
+        if terms[highest] % divisor[leading] or min(powers.values(), default=0) < 0:
             return None
-        kept = tuple((atom, power) for atom, power in sorted(powers.items(), key=_text_of_factor) if power)
+        kept = tuple((atom, powers[atom]) for atom in atoms if powers[atom])
         factor = _normal({kept: terms[highest] // divisor[leading]})
         quotient, rest = add(quotient, factor), add(rest, multiply(multiply(factor, b), -1))
     return quotient
-
-
-def _text(atom: Atom) -> str:
-    return atom.text
-
-
-def _text_of_factor(factor: tuple[Atom, int]) -> str:
-    return factor[0].text
 
 
 def at_least(a: Size, b: Size) -> bool:
