@@ -44,6 +44,7 @@ class Placer:
     """The band of each row."""
 
     def __post_init__(self) -> None:
+        self.leaves = sum(map(len, self.sheet.rows[: self.sheet.inputs]))
         self.row_of = {pair: row for row, pairs in enumerate(self.sheet.rows) for pair in pairs}
         self.left: list[Card] = []
         self.right: list[Card | None] = []
@@ -65,7 +66,7 @@ class Placer:
         pair = self.sheet.pairs[number]
         y = self.heights.middle[self.row_of[number]]
         x = self.layout.x[number]
-        leaf = number < sum(len(row) for row in self.sheet.rows[: self.sheet.inputs])
+        leaf = number < self.leaves
         self.left.append(self._card(("d" if leaf else "f") + str(number), pair.key, pair.left, "left", x, y))
         right = None
         if pair.right:

@@ -17,6 +17,7 @@ from graphgrad.draw.heights import Heights, stack_rows
 from graphgrad.draw.layout import Block, Layout, Link, arrange
 from graphgrad.draw.pairs import Pair, Sheet, make_sheet
 from graphgrad.draw.place import DOCK_GAP, Placer
+from graphgrad.draw.ports import Route
 from graphgrad.draw.shapes import Band, Card, Edge, Label, Line, Point, Run, Scene, Side, Swatch
 from graphgrad.draw.story import Story
 from graphgrad.draw.style import Theme, text_width
@@ -124,11 +125,14 @@ def _axis(sheet: Sheet, layout: Layout) -> float:
 
 def _moved(layout: Layout, shift: float) -> Layout:
     routes = tuple(
-        replace(
-            route,
-            exit=route.exit + shift,
-            entry=route.entry + shift,
-            lane=None if route.lane is None else route.lane + shift,
+        Route(
+            route.tail,
+            route.head,
+            route.exit + shift,
+            route.entry + shift,
+            None if route.lane is None else route.lane + shift,
+            route.exit_track,
+            route.entry_track,
         )
         for route in layout.routes
     )
