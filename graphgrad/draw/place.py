@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphgrad.draw.faces import RULE_SIZE, Face
+from graphgrad.draw.faces import RULE_SIZE, TIE_WIDTH, Face
 from graphgrad.draw.heights import PILL_GAP, TRACK, Heights, stack, unders
 from graphgrad.draw.layout import Layout
 from graphgrad.draw.pairs import Dock, Pair, Sheet
@@ -215,7 +215,7 @@ class Placer:
             if pair.tie.kind != "tie" or (not pair.seed and number == self.sheet.rows[row][-1]):
                 lines.append((pair.tie.kind, pair.tie.label, pair.tie.full))
             if pair.seed:
-                lines.append(("seed", shorten(clean(pair.seed), 230, RULE_SIZE), pair.seed))
+                lines.append(("seed", shorten(clean(pair.seed), TIE_WIDTH, RULE_SIZE), pair.seed))
             for place, line in enumerate(lines):
                 shift = (place - (len(lines) - 1) / 2) * 2 * SPLIT
                 level = low.index(number) if number in low else None
