@@ -173,7 +173,10 @@ def _loss(cards: Cards) -> str:
 
 def _called(cards: Cards) -> str:
     """What the names in the statements mean."""
-    words = f"d_v is ∂{_loss(cards)}/∂v, the gradient by a value v"
+    loss, label = _loss(cards), _label(cards, 0)
+    words = f"d_v is ∂{loss}/∂v, the gradient by a value v"
+    if loss == "L" != label and cards.loss is None:
+        words = f"L is {label}; {words}"
     starts_at_one = cards.interface.seeds and not cards.interface.needs_cotangent
     return f"{words}; cotangent is the seed, 1 unless given" if starts_at_one else words
 
