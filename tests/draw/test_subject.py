@@ -176,3 +176,6 @@ def test_pictures_explain_the_names_in_their_statements():
     assert (
         "cotangent" not in gg.draw(h, wrt=wrt).story.notes[0]
     )  # no number is the seed of an array's gradient
+    long = gg.draw({"log_likelihood": loss}, wrt=wrt).story
+    assert ("∂L/∂w",) in [leaf.gradient for leaf in long.leaves]
+    assert long.notes[0].startswith("L is log_likelihood; d_v is ∂L/∂v")
