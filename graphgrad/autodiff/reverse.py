@@ -46,6 +46,8 @@ class _Marks:
 
     def new(self, root: Node, origin: Origin) -> Node:
         """Mark what `root` needs and nothing before needed."""
+        if root in self.known:
+            return root
         for node in toposort([root], stop=self.known):
             self.known[node] = None
             self.note(node, origin)

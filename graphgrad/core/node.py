@@ -84,9 +84,11 @@ class Node(Operators):
         ArgumentError
             If the op has several results: take one of them first.
         """
-        if len(self.specs) != 1:
-            raise ArgumentError(f"{self.op.name} has {len(self.specs)} results; take one of them")
-        return self.specs[0]
+        try:
+            (spec,) = self.specs
+        except ValueError:
+            raise ArgumentError(f"{self.op.name} has {len(self.specs)} results; take one of them") from None
+        return spec
 
     @property
     def shape(self) -> Shape:

@@ -274,4 +274,4 @@ def _segment(file: str, line: int, columns: tuple[int, int, int] | None) -> str:
 
 def _printable(text: str) -> str:
     """Text that is safe inside a comment: nothing in it ends the line or reorders what is shown."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)

@@ -45,6 +45,9 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
     ShapeError
         If two sizes differ and neither is 1.
     """
+    shapes = list(shapes)
+    if shapes and shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
     result: list[Size] = []
     for shape in shapes:
         padded: Shape = (1,) * (len(result) - len(shape)) + shape

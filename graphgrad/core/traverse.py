@@ -22,18 +22,17 @@ def toposort(roots: Iterable[Node], stop: Collection[Node] = ()) -> list[Node]:
         if root in seen or root in stop:
             continue
         seen.add(root)
-        stack: list[tuple[Node, int]] = [(root, 0)]
+        stack = [(root, iter(root.inputs))]  # with what is left to look at of each node's inputs
         while stack:
-            node, at = stack.pop()
-            inputs = node.inputs
-            while at < len(inputs) and (inputs[at] in seen or inputs[at] in stop):
-                at += 1
-            if at == len(inputs):
-                order.append(node)
+            node, left = stack[-1]
+            for part in left:
+                if part not in seen and part not in stop:
+                    seen.add(part)
+                    stack.append((part, iter(part.inputs)))
+                    break
             else:
-                stack.append((node, at + 1))
-                seen.add(inputs[at])
-                stack.append((inputs[at], 0))
+                order.append(node)
+                stack.pop()
     return order
 
 

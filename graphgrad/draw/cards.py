@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from graphgrad.core.dim import Size
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
+from graphgrad.draw.tiled import tiled_bytes
+from graphgrad.draw.words import bytes_of
 from graphgrad.emit.layers import layer_names
 from graphgrad.emit.namer import Namer
 from graphgrad.emit.source import Source, Statement
@@ -59,9 +62,12 @@ class Cards:
 
     def __init__(self, plan: Plan, source: Source, backward: bool = True) -> None:
         self.plan = plan
+        self.backward = backward
+        """Whether the backward pass is told, if there is one."""
         self.graph: Graph = plan.schedule.graph
         self.interface = plan.schedule.interface
         self.names = _names(plan, source)
+        self._tiled = tiled_bytes(plan, plan.routine("fused")) if backward and _is_fused(source) else {}
         self.written = [*_grouped(_told(plan, source, backward))]
         self.nodes = {node: None for one in self.written for node in one.nodes}
         """All that is computed."""
@@ -195,6 +201,10 @@ class Cards:
         read = (part for node in self.nodes if self.is_derived(node) for part in node.inputs)
         return {part: None for part in read if not self.is_derived(part) and not self.is_number(part)}
 
+    def kept_bytes(self, node: Node) -> Size:
+        """What a residual takes in the function that is told."""
+        return self._tiled[node] if node in self._tiled else bytes_of(node.spec)
+
     def _asked(self) -> dict[Node, None]:
         """What the gradient by is given back."""
         asked = {self.graph.current(wanted): None for wanted in self.interface.wrt or ()}
@@ -237,11 +247,16 @@ def _is_view_of_parameter(one: Written) -> bool:
     )
 
 
+def _is_fused(source: Source) -> bool:
+    """Whether forward and backward are one function: that one is told."""
+    return any(one.function == "forward_and_backward" for one in source.statements)
+
+
 def _names(plan: Plan, source: Source) -> Namer:
     """The names of the functions that are told."""
     schedule = plan.schedule
     names = source.names or Namer(plan)
-    if any(one.function == "forward_and_backward" for one in source.statements):
+    if _is_fused(source):
         return names.within(plan.routine("fused").routine)
     return names.within(schedule.backwards[0]) if schedule.backwards else names
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphgrad.core.collector import collector_paused
-from graphgrad.core.errors import InvalidValueError
+from graphgrad.core.errors import ArgumentError, InvalidValueError
 from graphgrad.core.graph import Graph
 from graphgrad.core.lazy import lazy_import
 from graphgrad.core.node import Node
@@ -85,6 +85,9 @@ def draw(
     """
     if detail not in _DETAILS:
         raise InvalidValueError(f"detail is one of {', '.join(map(repr, _DETAILS))}, not {detail!r:.60}")
+    for option, text in (("title", title), ("stage", stage)):
+        if not isinstance(text, str | None):
+            raise ArgumentError(f"{option} is a string, not {type(text).__name__} {text!r:.60}")
     with collector_paused():
         if stage is not None:
             before, after = _compare.compared(_stages.change(x, wrt, stage))

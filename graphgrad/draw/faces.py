@@ -18,6 +18,9 @@ CODE_LINES, INDENT = 3, " " * 4
 MIN_WIDTH, GRID = 110.0, 20.0
 """Cards come in few widths, which makes columns of them calm."""
 PILL_HEIGHT = 25.0
+LEAF_WIDTH, GRADIENT_WIDTH = 170.0, 215.0
+"""Room for names such as blocks.1.second.weight, which differ at their end."""
+TIE_WIDTH = 300.0
 FOLD = 4.0
 """How far the second border of a folded card stands out."""
 
@@ -91,7 +94,7 @@ def backward_face(step: Step) -> Face:
 def leaf_face(leaf: Leaf, results: tuple[Result, ...] = (), *, again: bool = False) -> Face:
     """The pill of a leaf; ``again`` where it is shown in full elsewhere."""
     kind: CardKind = "again" if again else "result" if results else _LEAVES[leaf.kind]
-    name = shorten(clean(leaf.name), 130, HEAD_SIZE, bold=True)
+    name = shorten(clean(leaf.name), LEAF_WIDTH, HEAD_SIZE, bold=True)
     if results:
         name += "  ▸  " + shorten(clean(", ".join(r.label for r in results)), 130, HEAD_SIZE, bold=True)
     full = f"{leaf.name}  {leaf.shape}\n{CARDS[kind].means}"
@@ -101,7 +104,7 @@ def leaf_face(leaf: Leaf, results: tuple[Result, ...] = (), *, again: bool = Fal
 def gradient_face(texts: tuple[str, ...], shape: str, *, again: bool = False) -> Face:
     """The pill of a gradient: its name first, then whatever else is said of it."""
     kind: CardKind = "grad_again" if again else "grad"
-    name = shorten(clean(texts[0] if texts else "∂"), 170, HEAD_SIZE, bold=True)
+    name = shorten(clean(texts[0] if texts else "∂"), GRADIENT_WIDTH, HEAD_SIZE, bold=True)
     rest = "" if again else "  ".join((*texts[1:], shape))
     full = f"{'  '.join(texts)}  {shape}\n{CARDS[kind].means}"
     return _pill(kind, f"+ {name}" if again else name, rest, full)
@@ -113,7 +116,7 @@ def tie_of(step: Step) -> Tie:
     said = [f"keeps {keeps}"] * bool(keeps) + [f"uses {uses}"] * bool(uses)
     full = " · ".join(said)
     kind: Literal["kept", "uses", "tie"] = "kept" if keeps else "uses" if uses else "tie"
-    return Tie(kind, shorten(clean(full), 230, RULE_SIZE), full)
+    return Tie(kind, shorten(clean(full), TIE_WIDTH, RULE_SIZE), full)
 
 
 def _names(kept: tuple[Kept, ...]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from graphgrad.core.errors import InvalidValueError
+from graphgrad.core.errors import ArgumentError, InvalidValueError
 from graphgrad.draw.folded import INSIDE, Unit, fold_units
 from graphgrad.draw.repeats import repeats
 from graphgrad.draw.rows import parts
@@ -134,8 +134,8 @@ def folded(
 
     Raises
     ------
-    InvalidValueError
-        If there is no layer of a name.
+    ArgumentError, InvalidValueError
+        If layers are no names, or there is none of a name.
     """
     return fold_units(story, Folder(story, detail, expand, fold).units())
 
@@ -157,8 +157,11 @@ def _gathered(units: Sequence[Unit]) -> list[Unit]:
 
 def _matching(option: str, names: Collection[str], paths: Collection[Path]) -> list[Path]:
     """The layers that names mean: the last part of a path, the whole of it, or a pattern."""
+    names = (names,) if isinstance(names, str) else names
+    if not isinstance(names, Collection):
+        raise ArgumentError(f"{option} is a layer's name or a list of names, not {type(names).__name__}")
     found: list[Path] = []
-    for name in (names,) if isinstance(names, str) else names:
+    for name in names:
         same = [path for path in paths if name in (path[-1], "/".join(path))]
         same = same or [
             path for path in paths if fnmatchcase(path[-1], name) or fnmatchcase("/".join(path), name)

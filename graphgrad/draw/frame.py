@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from graphgrad.draw.heights import Frame
 from graphgrad.draw.place import text_label
@@ -92,24 +94,13 @@ def _passing(edges: Sequence[Edge], heads: Sequence[float]) -> list[list[float]]
     order = sorted(range(len(heads)), key=heads.__getitem__)
     levels = [heads[number] for number in order]
     for edge in edges:
-        for place in range(0, len(edge.points) - 1, 3):
-            (x0, y0), (x1, y1) = edge.points[place], edge.points[place + 3]
-            low, high = min(y0, y1) - 7, max(y0, y1) + 7
-            if high - low < 14.1:
+        for (x0, y0), (x1, y1) in pairwise(edge.points[::3]):
+            if abs(y1 - y0) < 0.1:
                 continue  # runs sideways: those stay clear of heads
-            at = _first_at_least(levels, low)
-            while at < len(levels) and levels[at] <= high:
+            low, high = (y0 - 7, y1 + 7) if y0 < y1 else (y1 - 7, y0 + 7)
+            for at in range(bisect_left(levels, low), bisect_right(levels, high)):
                 found[order[at]].append(min(x0, x1))
-                at += 1
     return [sorted(xs) for xs in found]
-
-
-def _first_at_least(levels: Sequence[float], value: float) -> int:
-    low, high = 0, len(levels)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if levels[middle] < value else (low, middle)
-    return low
 
 
 def _clear(start: float, end: float, lines: Sequence[float]) -> tuple[float, float]:

@@ -19,6 +19,8 @@ UNDER = 15.0
 TRACK = 9.0
 BAND_GAP = 7.0
 BAND_HEAD = 12.0
+HEAD_ROOM = 4.0
+"""Between the name of a band and a line that runs below it."""
 BAND_FOOT = 5.0
 
 
@@ -93,6 +95,7 @@ def stack_rows(
             open_frames.append((sheet.scopes[row][depth], depth, y, row))
             y += BAND_HEAD
         if row:
+            y += HEAD_ROOM if entries[row - 1] and opened < len(sheet.scopes[row]) else 0.0
             entry_y_above = y
             y += entries[row - 1] * TRACK
             entry_y.append(entry_y_above + TRACK / 2)

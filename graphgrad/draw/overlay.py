@@ -11,7 +11,7 @@ from graphgrad.draw.cards import Cards
 from graphgrad.draw.shapes import Side
 from graphgrad.draw.story import Kept, Measure, Story
 from graphgrad.draw.words import flops_words, seconds_words, size_words
-from graphgrad.plan.memory import kept, nbytes
+from graphgrad.plan.memory import kept
 from graphgrad.plan.schedule import is_free
 from graphgrad.run.footprint import Footprint
 from graphgrad.run.profile import Profile
@@ -49,7 +49,7 @@ def measured(story: Story, cards: Cards, report: Report, *, lines: bool = False)
                 note(statement.nodes[-1], Measure(seconds=timed.seconds))
     else:
         for node in kept(report.plan.schedule.residuals):
-            note(node, Measure(kept=_at(nbytes(node), report.sizes)))
+            note(node, Measure(kept=_at(cards.kept_bytes(node), report.sizes)))
     steps = [
         replace(
             step,
@@ -106,7 +106,8 @@ def labelled(story: Story, report: Report) -> Story:
         fact = f"{seconds_words(whole)} a call" + " in one thread" * bool(report.plan.tiles)
         scale = f"time: the whole bar is {seconds_words(largest.seconds)}"
     else:
-        fact = f"allocates {size_words(report.peak)} at most, keeps {size_words(report.residuals)} of activations"
+        whole_kept = (Measure.total(measures) or Measure()).kept
+        fact = f"allocates {size_words(report.peak)} at most, keeps {size_words(whole_kept)} of activations"
         scale = f"kept for the backward pass: the whole bar is {size_words(largest.kept)}"
     where = ", ".join(f"{name} = {number:,}" for name, number in report.sizes.items())
     facts = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from graphgrad.draw.shapes import Point
 
@@ -19,13 +20,17 @@ def rounded(corners: Sequence[Point], *, arrow: bool) -> tuple[tuple[Point, ...]
     tip = line[-1]
     if arrow:
         line[-1] = _towards(tip, line[-2], ARROW)
+    if len(line) == 2:
+        return (line[0], *_straight(*line)), tip
+    last = len(line) - 2
+    lengths = [_length(one, other) for one, other in pairwise(line)]
     points = [line[0]]
-    for before, corner, after in zip(line, line[1:], line[2:], strict=False):
+    for at, (into, out) in enumerate(pairwise(lengths)):
         # Half of a piece that has a corner at its other end too, all of one that ends.
-        into = _length(before, corner) / (1 if before == line[0] else 2)
-        out = _length(corner, after) / (1 if after == line[-1] else 2)
-        radius = min(RADIUS, into, out)
-        start, end = _towards(corner, before, radius), _towards(corner, after, radius)
+        radius = min(RADIUS, into if at == 0 else into / 2, out if at + 1 == last else out / 2)
+        corner = line[at + 1]
+        start = _between(corner, line[at], radius / into if into else 0.0)
+        end = _between(corner, line[at + 2], radius / out if out else 0.0)
         if _length(points[-1], start) > 0.01:
             points += _straight(points[-1], start)
         points += [_between(start, corner, _ROUND), _between(end, corner, _ROUND), end]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphgrad.draw.faces import RULE_SIZE, Face
+from graphgrad.draw.faces import RULE_SIZE, TIE_WIDTH, Face
 from graphgrad.draw.heights import PILL_GAP, TRACK, Heights, stack, unders
 from graphgrad.draw.layout import Layout
 from graphgrad.draw.pairs import Dock, Pair, Sheet
@@ -44,6 +44,7 @@ class Placer:
     """The band of each row."""
 
     def __post_init__(self) -> None:
+        self.leaves = sum(map(len, self.sheet.rows[: self.sheet.inputs]))
         self.row_of = {pair: row for row, pairs in enumerate(self.sheet.rows) for pair in pairs}
         self.left: list[Card] = []
         self.right: list[Card | None] = []
@@ -65,7 +66,7 @@ class Placer:
         pair = self.sheet.pairs[number]
         y = self.heights.middle[self.row_of[number]]
         x = self.layout.x[number]
-        leaf = number < sum(len(row) for row in self.sheet.rows[: self.sheet.inputs])
+        leaf = number < self.leaves
         self.left.append(self._card(("d" if leaf else "f") + str(number), pair.key, pair.left, "left", x, y))
         right = None
         if pair.right:
@@ -214,7 +215,7 @@ class Placer:
             if pair.tie.kind != "tie" or (not pair.seed and number == self.sheet.rows[row][-1]):
                 lines.append((pair.tie.kind, pair.tie.label, pair.tie.full))
             if pair.seed:
-                lines.append(("seed", shorten(clean(pair.seed), 230, RULE_SIZE), pair.seed))
+                lines.append(("seed", shorten(clean(pair.seed), TIE_WIDTH, RULE_SIZE), pair.seed))
             for place, line in enumerate(lines):
                 shift = (place - (len(lines) - 1) / 2) * 2 * SPLIT
                 level = low.index(number) if number in low else None

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -21,6 +22,8 @@ from graphgrad.draw.style import DARK, LIGHT, Theme, clean
 
 SUFFIXES = (".dot", ".svg", ".png", ".pdf")
 PNG_DPI = 144
+DOT_START = "digraph graphgrad"
+"""How the DOT text of a picture begins."""
 _INSTALLS = (
     "pip install 'graphgrad[pictures]' (no root needed), or apt install graphviz / brew install graphviz"
 )
@@ -52,12 +55,20 @@ def render_file(source: str, scene: Scene, path: str | os.PathLike[str]) -> Path
     try:
         picture = render_bytes(source, scene, suffix[1:])
     except RenderError as error:
-        beside = path.with_suffix(".dot")
+        beside = _beside(path)
         write_whole(beside, source.encode("utf-8"))
         saw = (*error.saw, f"the DOT text was written to {beside}")
         raise RenderError(error.what, saw=saw, hint=error.hint) from None
     write_whole(path, picture)
     return path
+
+
+def _beside(path: Path) -> Path:
+    """Where the DOT text goes: not over a file of that name that is none of ours."""
+    beside = path.with_suffix(".dot")
+    if beside.is_file() and not beside.read_bytes().startswith(DOT_START.encode()):
+        return path.with_name(f"{path.name}.dot")
+    return beside
 
 
 def render_bytes(source: str, scene: Scene, format: str) -> bytes:
@@ -101,14 +112,24 @@ def _run(command: list[str], source: str, format: str) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that nobody ever sees half of it."""
+    """Write a file so that nobody ever sees half of it.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or it may not be written to; it names the file that was asked for.
+    """
     path = Path(path)
     temporary = path.parent / f".graphgrad-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)
+    except OSError as error:
+        why = error.strerror or error
+        raise OSError(error.errno, f"cannot write the picture: {why}", str(path)) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be there or not
+            temporary.unlink()
 
 
 def _finish_svg(svg: str, scene: Scene) -> str:

@@ -11,12 +11,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphgrad.draw.faces import RULE_SIZE
+from graphgrad.draw.faces import RULE_SIZE, TIE_WIDTH
 from graphgrad.draw.frame import MARGIN, column_heads, header, legend, make_bands
 from graphgrad.draw.heights import Heights, stack_rows
 from graphgrad.draw.layout import Block, Layout, Link, arrange
 from graphgrad.draw.pairs import Pair, Sheet, make_sheet
 from graphgrad.draw.place import DOCK_GAP, Placer
+from graphgrad.draw.ports import Route
 from graphgrad.draw.shapes import Band, Card, Edge, Label, Line, Point, Run, Scene, Side, Swatch
 from graphgrad.draw.story import Story
 from graphgrad.draw.style import Theme, text_width
@@ -116,7 +117,7 @@ def _axis(sheet: Sheet, layout: Layout) -> float:
     for row, pairs in enumerate(sheet.rows):
         members = [sheet.pairs[pair] for pair in pairs]
         texts = [text for pair in members for text in (pair.tie.label if pair.tie else "", pair.seed or "")]
-        widest = min(max(text_width(text, RULE_SIZE) for text in texts), 240.0)
+        widest = min(max(text_width(text, RULE_SIZE) for text in texts), TIE_WIDTH + RULE_SIZE)
         beside = max(layout.right[row : row + 2])
         axis = max(axis, beside + widest / 2 + 30 if widest else 0.0)
     return round(axis, 2)
@@ -124,11 +125,14 @@ def _axis(sheet: Sheet, layout: Layout) -> float:
 
 def _moved(layout: Layout, shift: float) -> Layout:
     routes = tuple(
-        replace(
-            route,
-            exit=route.exit + shift,
-            entry=route.entry + shift,
-            lane=None if route.lane is None else route.lane + shift,
+        Route(
+            route.tail,
+            route.head,
+            route.exit + shift,
+            route.entry + shift,
+            None if route.lane is None else route.lane + shift,
+            route.exit_track,
+            route.entry_track,
         )
         for route in layout.routes
     )

@@ -195,6 +195,9 @@ def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False
     """The width of ``text`` in points."""
     if mono:
         return size * (len(text) * MONO_EM if text.isascii() else sum(_mono_width(c) for c in text))
+    if text.isascii() and text.isprintable():
+        widths = _BOLD if bold else _REGULAR
+        return size * sum([widths[code - 32] for code in text.encode("ascii")])
     return size * sum(_char_width(char, bold) for char in text)
 
 
@@ -203,6 +206,8 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False, mono: b
     if text_width(text, size, bold=bold, mono=mono) <= width:
         return text
     room = width - size * (MONO_EM if mono else 1.0)
+    if mono and text.isascii():
+        return text[: max(int(room / (size * MONO_EM)), 0)].rstrip() + ELLIPSIS
     used, kept = 0.0, 0
     for char in text:
         used += size * (_mono_width(char) if mono else _char_width(char, bold))
@@ -222,6 +227,8 @@ def clean(text: str) -> str:
 
 def clean_lines(text: str) -> str:
     """``text`` with its lines kept, each without characters that no picture holds."""
+    if "\n" not in text:
+        return clean(text)
     return "\n".join(clean(line) for line in text.split("\n"))
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphgrad.autodiff.reverse import is_float
-from graphgrad.core.dim import Size
+from graphgrad.core.dim import Size, add
 from graphgrad.core.node import Node
 from graphgrad.draw.cards import Card, Cards
 from graphgrad.draw.lines import node_steps
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Result, Step, Story
-from graphgrad.draw.words import bytes_of, count, elements, pretty, size_words, specs_words
+from graphgrad.draw.words import count, elements, pretty, size_words, specs_words
 from graphgrad.emit.source import Source
 from graphgrad.plan.alias import base
-from graphgrad.plan.memory import kept_bytes
+from graphgrad.plan.memory import kept
 from graphgrad.plan.plan import Plan
 from graphgrad.plan.schedule import is_free
 
@@ -43,12 +43,14 @@ def tell(
 def tell_cards(cards: Cards, title: str | None = None, *, lines: bool = False) -> Story:
     """As `tell`, where the cards are known."""
     title = title or cards.interface.name
+    notes: tuple[str, ...] = ()
     if lines or not cards.is_mirrored:
         steps = node_steps(cards)
         notes = () if lines else (ALONE,)
     else:
         steps = tuple(_step(cards, card) for card in cards.cards.values())
-        notes = (RULES,) if any(step.rule for step in steps) else ()
+        if any(step.rule for step in steps):
+            notes = (_called(cards), RULES)
     mirrored = any(step.has_backward for step in steps)
     leaves = tuple(_leaf(cards, leaf, mirrored) for leaf in _leaves(cards))
     facts = _facts(cards, steps)
@@ -141,7 +143,7 @@ def _reads(cards: Cards, card: Card) -> tuple[tuple[Kept, ...], tuple[Kept, ...]
         if owner.op.is_leaf:
             uses.setdefault(owner.attrs["name"], Kept(owner.attrs["name"], ""))
         elif not is_free(owner):
-            nbytes = bytes_of(part.spec)
+            nbytes = cards.kept_bytes(part)
             keeps.setdefault(cards.name(part), Kept(cards.name(part), size_words(nbytes), nbytes))
     return tuple(keeps.values()), tuple(uses.values())
 
@@ -167,6 +169,16 @@ def _loss(cards: Cards) -> str:
     """What the gradients are of."""
     label = cards.name(cards.loss) if cards.loss is not None else _label(cards, 0)
     return label if len(label) <= 12 else "L"
+
+
+def _called(cards: Cards) -> str:
+    """What the names in the statements mean."""
+    loss, label = _loss(cards), _label(cards, 0)
+    words = f"d_v is ∂{loss}/∂v, the gradient by a value v"
+    if loss == "L" != label and cards.loss is None:
+        words = f"L is {label}; {words}"
+    starts_at_one = cards.interface.seeds and not cards.interface.needs_cotangent
+    return f"{words}; cotangent is the seed, 1 unless given" if starts_at_one else words
 
 
 def _label(cards: Cards, output: int) -> str:
@@ -224,9 +236,11 @@ def _facts(cards: Cards, steps: Sequence[Step]) -> tuple[str, ...]:
     forward = sum(bool(step.lines or not step.has_backward) for step in steps) - derived
     backward = sum(len(step.backward_lines) for step in steps) + derived
     facts.append(f"forward {count(forward, 'op')}")
-    if cards.interface.wrt is not None or backward:
+    if (cards.interface.wrt is not None and cards.backward) or backward:
         facts.append(f"backward {count(backward, 'op' if derived else 'line')}")
-        nbytes = kept_bytes(cards.residuals, cards.plan.routines[0].by_loop)
+        nbytes: Size = 0
+        for node in kept(cards.residuals, cards.plan.routines[0].by_loop):
+            nbytes = add(nbytes, cards.kept_bytes(node))
         facts.append(f"keeps {size_words(nbytes)} of activations")
     floats = dict.fromkeys(str(leaf.dtype) for leaf in cards.interface.arguments if leaf.dtype.kind == "f")
     return (*facts, *((" and ".join(floats),) if floats else ()))

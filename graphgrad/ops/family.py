@@ -31,11 +31,8 @@ def _resolve(ufunc: np.ufunc, kinds: tuple[Any, ...]) -> tuple[np.dtype[Any], ..
 
 def kind_of(value: Any) -> Any:
     """How a value takes part in promotion: by its dtype, or as a Python int or float."""
-    if isinstance(value, Dim):
-        return int
-    if type(value) in (int, float):
-        return type(value)
-    return as_node(value).dtype
+    kind = type(value)
+    return kind if kind is int or kind is float else int if kind is Dim else as_node(value).dtype
 
 
 def to_dtype(value: Any, dtype: np.dtype[Any]) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from graphgrad.draw.scene import Card, Edge, Label, Line, Point, Scene
 from graphgrad.draw.shapes import PAD_X, line_height
@@ -180,7 +181,16 @@ def check_labels_clear(scene: Scene) -> None:
         if edge.label is not None:
             for card in scene.cards:
                 assert not overlap(edge.label.box, card.box, SLACK), (edge.label.id, card.id)
+    sideways = [
+        (min(x0, x1), max(x0, x1), y0)
+        for edge in scene.edges
+        for (x0, y0), (x1, y1) in pairwise(edge.points[::3])
+        if abs(y1 - y0) < 0.1
+    ]
     for band in scene.bands:
+        left, top, right, bottom = band.label.box
+        for start, end, y in sideways:
+            assert y < top or y > bottom + 2 or end < left or start > right, (band.label.id, y)
         for card in scene.cards:
             assert not overlap(band.label.box, card.box, SLACK), (band.label.id, card.id)
 

@@ -153,6 +153,35 @@ def test_a_failed_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch, tmp
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("graph.dot", "old")]
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".dot"])
+def test_what_cannot_be_written_is_named_as_the_caller_knows_it(suffix: str, tmp_path: Path) -> None:
+    picture = Picture(stories.single())
+    (tmp_path / f"taken{suffix}").mkdir()
+    places = {
+        tmp_path / "nowhere" / f"graph{suffix}": FileNotFoundError,
+        tmp_path / f"taken{suffix}": IsADirectoryError,
+        tmp_path / f"{'long' * 100}{suffix}": OSError,
+    }
+    for path, kind in places.items():
+        with pytest.raises(kind, match="cannot write the picture") as caught:
+            picture.render(path)
+        assert caught.value.filename == str(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [f"taken{suffix}"]
+
+
+def test_without_an_engine_nobody_loses_a_file(no_engine: None, tmp_path: Path) -> None:
+    (tmp_path / "graph.dot").write_text("digraph mine { a -> b }")
+    picture = Picture(stories.single())
+    for _ in range(2):  # what we wrote ourselves is written again
+        with pytest.raises(RenderError, match=r"written to .*graph\.svg\.dot"):
+            picture.render(tmp_path / "graph.svg")
+    assert (tmp_path / "graph.dot").read_text() == "digraph mine { a -> b }"
+    assert (tmp_path / "graph.svg.dot").read_text(encoding="utf-8") == picture.source
+    with pytest.raises(RenderError, match=r"written to .*other\.dot"):
+        picture.render(tmp_path / "other.svg")
+    assert picture.source.startswith(render.DOT_START)
+
+
 def test_unknown_themes_are_refused() -> None:
     with pytest.raises(InvalidValueError, match="'light', 'dark', 'auto'"):
         Picture(stories.single(), theme="blue")  # type: ignore[arg-type]

@@ -152,3 +152,30 @@ def test_a_gradient_of_what_is_not_used_is_told():
     picture = check(gg.draw(compiled))
     assert told(picture.story) == emitted(compiled)
     assert "∂d/∂unused" in " ".join(pills(picture)) or any("unused" in pill for pill in pills(picture))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"expand": None}, "expand is a layer's name or a list of names, not NoneType"),
+        ({"fold": 3}, "fold is a layer's name or a list of names, not int"),
+        ({"title": 3}, "title is a string, not int 3"),
+        ({"stage": ["rewrite"]}, "stage is a string, not list"),
+    ],
+)
+def test_options_of_the_wrong_type_are_named(options, words):
+    with pytest.raises(gg.ArgumentError, match=words):
+        gg.draw(small()[0], **options)
+
+
+def test_pictures_explain_the_names_in_their_statements():
+    loss, wrt, h = small()
+    first, second = gg.draw(loss, wrt=wrt).story.notes
+    assert first == "d_v is ∂loss/∂v, the gradient by a value v; cotangent is the seed, 1 unless given"
+    assert second.startswith("in italics the rule")
+    assert (
+        "cotangent" not in gg.draw(h, wrt=wrt).story.notes[0]
+    )  # no number is the seed of an array's gradient
+    long = gg.draw({"log_likelihood": loss}, wrt=wrt).story
+    assert ("∂L/∂w",) in [leaf.gradient for leaf in long.leaves]
+    assert long.notes[0].startswith("L is log_likelihood; d_v is ∂L/∂v")
