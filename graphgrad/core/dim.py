@@ -203,9 +203,8 @@ def multiply(a: Size, b: Size) -> Size:
     terms: dict[Monomial, int] = {}
     for left, m in _terms(a).items():
         for right, n in _terms(b).items():
-            powers = dict(left)
-            for atom, power in right:
-                powers[atom] = powers.get(atom, 0) + power
+            powers = Counter(dict(left))
+            powers.update(dict(right))
             monomial = tuple(sorted(powers.items(), key=lambda item: item[0].text))
             terms[monomial] = terms.get(monomial, 0) + m * n
     return _normal(terms)
@@ -222,8 +221,6 @@ def floor_divide(a: Size, b: Size) -> Size:
         raise ShapeError(f"the size {a} divided by zero")
     if isinstance(a, int) and isinstance(b, int):
         return a // b
-    if a == b:
-        return 1
     exact = _exact_quotient(a, b)
     return Dim({((Atom("//", (a, b)), 1),): 1}) if exact is None else exact
 
