@@ -154,12 +154,13 @@ def _log1p_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destina
     scratch=1,
 )
 def log1p_of_fraction(x: Operand) -> None:
-    """log(1 + x) for numbers from 0 to 1, element by element; of others, it is not known what it gives.
+    """log(1 + x) for numbers from 0 to 1, element by element; of -1 and inf it may give nan.
 
     d/dx = 1 / (1 + x)
 
-    W. Kahan's correction of log(u), u = 1 + x rounded, by the part of x that u has not (N. Higham, Accuracy and
-    Stability of Numerical Algorithms, 2nd ed., 1.14.1), for which NumPy has vector instructions and for log1p none.
+    As log(u) - ((u - 1) - x) / u, where u is 1 + x rounded: what u has lost of x is added to the first order, as
+    gsl_log1p of the GNU Scientific Library has it (sys/log1p.c). NumPy has vector instructions for all of that and
+    none for log1p.
 
     >>> log1p_of_fraction(gg.input("x", ("n",)))
     <log1p_of_fraction log1p_of_fraction: float32 (n,)>

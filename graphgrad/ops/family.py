@@ -32,7 +32,9 @@ def _resolve(ufunc: np.ufunc, kinds: tuple[Any, ...]) -> tuple[np.dtype[Any], ..
 def kind_of(value: Any) -> Any:
     """How a value takes part in promotion: by its dtype, or as a Python int or float."""
     kind = type(value)
-    return kind if kind is int or kind is float else int if kind is Dim else as_node(value).dtype
+    if kind is int or kind is float:
+        return kind
+    return int if kind is Dim else as_node(value).dtype
 
 
 def to_dtype(value: Any, dtype: np.dtype[Any]) -> Node:
