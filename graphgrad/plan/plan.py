@@ -80,7 +80,7 @@ class Plan:
         sizes = (size for buffer in self.workspace for size in buffer.spec.shape)
         return tuple(dict.fromkeys(name for size in sizes for name in symbols(size)))
 
-    @property
+    @cached_property
     def constants(self) -> tuple[Node, ...]:
         """The constant arrays that functions read, each once."""
         results = [node for planned in self.routines for node in planned.routine.results]
