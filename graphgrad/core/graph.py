@@ -50,8 +50,8 @@ class Graph:
 
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
-    origins: Origins = field(default_factory=dict)
-    rewriting: Rewriting | None = None
+    origins: Origins = field(default_factory=dict, repr=False)
+    rewriting: Rewriting | None = field(default=None, repr=False)
     """What became of the nodes that were written; None if all are as they were."""
 
     @cached_property

@@ -35,7 +35,7 @@ class Line:
     code: str
     comment: Comment | None = None
     nodes: tuple[Node, ...] = ()
-    loop: PlannedLoop | None = None
+    loop: PlannedLoop | None = field(default=None, repr=False)
     """The loop that it belongs to."""
 
 
@@ -55,13 +55,13 @@ class Source:
     """An emitted module."""
 
     name: str
-    text: str
-    statements: tuple[Statement, ...]
+    text: str = field(repr=False)
+    statements: tuple[Statement, ...] = field(repr=False)
     arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """Constants too large to write down, which stand in a file beside the module."""
-    names: Namer | None = None
+    names: Namer | None = field(default=None, repr=False)
     """What everything in it is called; None if nobody knows any more."""
-    loops: Mapping[int, PlannedLoop] = field(default_factory=dict)
+    loops: Mapping[int, PlannedLoop] = field(default_factory=dict, repr=False)
     """For each line of a loop, from the function of a tile to the call, which one it is."""
 
     @cached_property

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.emit.module import emit
 from tests.models import MODELS
 
 
@@ -123,3 +124,17 @@ def test_the_ledger_ends_with_the_plan():
     assert str(ledger).splitlines()[-len(lines) - 1 :] == ["in loops:", *(f"  {line}" for line in lines)]
     assert "in loops:" not in str(gg.explain(gg.sum(x), level="plain"))
     assert np.isfinite(ledger.compiled(np.ones((2, 3), np.float32))[0])
+
+
+def test_what_a_traceback_prints_of_a_module_does_not_hold_the_graph_once_a_line():
+    x = gg.input("x", ("n",))
+    sizes = []
+    for count in (10, 100):
+        y = x
+        for _ in range(count):
+            y = gg.tanh(y + 1)
+        model = gg.compile(gg.sum(y), wrt=x)
+        module = emit(model.plan)
+        sizes.append(len(repr(module)) + len(repr(model.graph)) + len(repr(model.plan)))
+        assert len(repr(module)) < 1_000
+    assert sizes[1] < 15 * sizes[0], "as long as the model, and no longer"
