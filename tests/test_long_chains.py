@@ -27,6 +27,7 @@ def by_hand(x, length):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # some three minutes by itself, and others run beside it
 def test_50_000_ops_under_the_default_recursion_limit():
     x, loss = chain(50_000)
     model = gg.compile(loss, wrt=x)
