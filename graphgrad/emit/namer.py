@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Iterable
 from copy import copy
+from functools import lru_cache
 from typing import NamedTuple
 
 from graphgrad.core.graph import Graph
@@ -26,6 +27,7 @@ RESERVED = frozenset(
 _LONGEST = 40
 
 
+@lru_cache(maxsize=2**12)
 def identifier(text: str, fallback: str = "value") -> str:
     """A plain ASCII identifier that is no keyword, builtin or name the module uses.
 
