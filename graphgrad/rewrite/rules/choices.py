@@ -8,9 +8,10 @@ import numpy as np
 
 from graphgrad.core.node import Node
 from graphgrad.core.spec import broadcast
+from graphgrad.ops.compare import times_mask
 from graphgrad.ops.compare import where as choose
-from graphgrad.ops.leaf import const
-from graphgrad.rewrite.pattern import broadcast_to, cast, op, where
+from graphgrad.ops.leaf import const, scalar_value
+from graphgrad.rewrite.pattern import broadcast_to, cast, maximum, op, where
 from graphgrad.rewrite.rule import Declined, Example, Found, Outcome, Rule, rule
 
 _ONE: tuple[Example, ...] = (
@@ -45,7 +46,7 @@ def _no_mask(c: Node) -> Declined | None:
     return None if c.dtype.kind == "b" else Declined("it is cast from numbers, not from a mask")
 
 
-invert = op("invert")
+greater, invert = op("greater"), op("invert")
 
 
 def _all_alike(node: Node, present: Collection[Node]) -> Outcome:
@@ -57,6 +58,17 @@ def _all_alike(node: Node, present: Collection[Node]) -> Outcome:
     if mask.any() and not mask.all():
         return Declined("it takes some of both branches")
     return Found(_in_shape_of(x, c, y) if mask.all() else _in_shape_of(y, c, x))
+
+
+def _of_relu(node: Node, present: Collection[Node]) -> Outcome:
+    """Written by hand as a product: 0 also where g overflows, as in the gradient that the chain rule derives."""
+    for mask, g in (node.inputs, node.inputs[::-1]):
+        if mask.op.name != "cast" or mask.inputs[0].op.name != "greater":
+            continue
+        x, least = mask.inputs[0].inputs
+        if scalar_value(least) == 0 and maximum(x, least) in present:
+            return Found(choose(mask.inputs[0], g, 0), (mask,))
+    return None
 
 
 RULES = (
@@ -81,26 +93,27 @@ RULES = (
         safety="exact",
         examples=_TWO,
     ),
-    rule(
-        "mask_complement_times",
-        lambda c, x, d: (1 - cast(c, d)) * x,
-        lambda c, x: choose(c, 0, x),
+    Rule(
+        name="gradient_of_relu",
         safety="widening",
-        when=_no_mask,
-        after="where(c, 0, x)",
-        examples=[{**one, "d": "float32", "dtype": "float32"} for one in _ONE if one["x"] != ()],
-        declined=[{"c": ("int32", (3,)), "x": (3,), "d": "float64", "dtype": "float64"}],
+        roots=("multiply",),
+        needs=("cast", "greater", "maximum"),
+        attempt=_of_relu,
+        before="cast(x > 0, dtype=d) * g, where maximum(x, 0) is computed too",
+        after="where(x > 0, g, 0)",
+        build=lambda x, g, d: maximum(x, 0) - cast(greater(x, 0), d) * g,
+        variables=("x", "g", "d"),
+        attributes=frozenset({"d"}),
+        examples=tuple({"x": shape, "g": shape, "d": "float32", "dtype": "float32"} for shape in ((3,), ("n", 2))),
     ),
     rule(
-        "mask_times",
-        lambda c, x, d: cast(c, d) * x,
-        lambda c, x: choose(c, x, 0),
-        safety="widening",
+        "mask_complement",
+        lambda c, d: 1 - cast(c, d),
+        lambda c, d: cast(invert(c), d),
+        safety="exact",
         when=_no_mask,
-        after="where(c, x, 0)",
-        examples=[{**one, "d": "float32", "dtype": "float32"} for one in _ONE if one["x"] != ()]
-        + [{"c": ("bool", ("n", 2)), "x": ("n", 2), "d": "float64", "dtype": "float64"}],
-        declined=[{"c": ("int32", (3,)), "x": (3,), "d": "float64", "dtype": "float64"}],
+        examples=[{"c": ("bool", ("n", 2)), "d": "float32"}],
+        declined=[{"c": ("int32", (3,)), "d": "float64"}],
     ),
     rule(
         "where_same",
@@ -159,3 +172,20 @@ RULES = (
         examples=[{"c": ("bool", (3,))}, {"c": ("bool", ("n", 2))}],
     ),
 )
+
+TIMES_MASK = (
+    rule(
+        "times_mask",
+        lambda x, c, d: x * cast(c, d),
+        lambda x, c: times_mask(x, c),
+        safety="exact",
+        when=_no_mask,
+        after="x * c",
+        examples=[
+            {"x": (3,), "c": ("bool", (3,)), "d": "float32", "dtype": "float32"},
+            {"x": (2,), "c": ("bool", ("n", 1)), "d": "float64", "dtype": "float64"},
+        ],
+        declined=[{"x": (3,), "c": ("int32", (3,)), "d": "float64", "dtype": "float64"}],
+    ),
+)
+"""At the end: a product takes a mask as it is."""
