@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from graphgrad.core.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
-from graphgrad.core.form import COMPARISON, PRODUCT, Destination, Form, Helper, Speller, call, infix
+from graphgrad.core.form import COMPARISON, Destination, Form, Helper, Speller, call, infix
 from graphgrad.core.node import Node
 from graphgrad.core.op import Fault, NotDifferentiable, Sample, defop
 from graphgrad.core.operators import bind
@@ -238,31 +238,6 @@ def where(condition: Operand, x: Operand | None = None, y: Operand | None = None
             saw=[as_node(condition).describe()],
             hint="gg.where(condition, x, y)",
         )
-
-
-def _masked_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    for left, right in BINARY_SHAPES:
-        yield Sample((uniform(rng, left, -2, 2), rng.random(right) > 0.5))
-
-
-@binary(
-    np.multiply,
-    numpy=infix("*", PRODUCT),
-    vjp={"x": lambda g, z, x, mask: times_mask(g, mask), "mask": lambda g, z, x, mask: None},
-    rule={"x": "G mask"},
-    noun="masked",
-    overwrites=(0,),
-    samples=_masked_samples,
-    promote=lambda values: tuple(map(as_node, values)),
-)
-def times_mask(x: Operand, mask: Operand) -> None:
-    """x * mask, a bool, element by element with broadcasting, without a cast of the mask.   d/dx = mask
-
-    Not a choice: 0 * inf and 0 * nan are nan.
-
-    >>> times_mask(gg.input("x", (3,)), gg.input("mask", (3,), "bool"))
-    <times_mask times_mask: float32 (3,)>
-    """
 
 
 @composite

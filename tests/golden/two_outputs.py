@@ -1,6 +1,6 @@
 """two_outputs: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 2ef964859d76. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 3a8de782f254. Needs NumPy only.
 
     outputs, grads = forward_and_backward(x, w)
 
@@ -33,7 +33,7 @@ class _Tile:
         # code_transposed, then magnitude, negated, exps, ...
         self.code_transposed = empty((rows, 4), np.float64)
         self.above = empty((rows, 4), np.bool_)              # above
-        self.converted = empty((rows, 4), np.float64)        # converted, then larger, back, ...
+        self.larger = empty((rows, 4), np.float64)           # larger, then back, d_code_transposed_difference
         self.squared = empty((rows, 4), np.float64)          # squared, then d_code_transposed_product, ...
         self.d_x_w_product = empty((rows, 2), np.float64)    # d_x_w_product, then d_x_w_difference
 
@@ -63,12 +63,10 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
         # code @ w.T               models.py:58
         code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
         above = np.greater(code_transposed, 0, out=work.above)     # gg.sigmoid(code @ w.T)   models.py:58
-        converted = work.converted
-        np.copyto(converted, above)
-        magnitude = np.abs(code_transposed, out=code_transposed)   # gg.sigmoid(code @ w.T)   models.py:58
+        magnitude = np.abs(code_transposed, out=code_transposed)
         negated = np.negative(magnitude, out=magnitude)
         exps = np.exp(negated, out=negated)
-        larger = np.maximum(converted, exps, out=converted)
+        larger = np.maximum(above, exps, out=work.larger)
         total = np.add(1, exps, out=exps)
         back = np.divide(larger, total, out=larger)
 
@@ -115,7 +113,7 @@ def forward(x, w):
     n = x.shape[0]
 
     # decoder
-    transposed = w.T                                              # w.T                      models.py:58
+    transposed = w.T                                            # w.T                      models.py:58
     code = np.empty((n, 2), np.float64)
     back = np.empty((n, 4), np.float64)
     difference = np.empty((n, 4), np.float64)
@@ -125,36 +123,34 @@ def forward(x, w):
         x_tile = x[first:last]
 
         # encoder
-        x_w = np.dot(x_tile, w, out=work.x_w)                     # x @ w                    models.py:56
-        code_tile = np.tanh(x_w, out=code[first:last])            # gg.tanh(x @ w)           models.py:56
+        x_w = np.dot(x_tile, w, out=work.x_w)                   # x @ w                    models.py:56
+        code_tile = np.tanh(x_w, out=code[first:last])          # gg.tanh(x @ w)           models.py:56
 
         # decoder
         # code @ w.T               models.py:58
         code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
-        above = np.greater(code_transposed, 0, out=work.above)    # gg.sigmoid(code @ w.T)   models.py:58
-        converted = work.converted
-        np.copyto(converted, above)
-        magnitude = np.abs(code_transposed, out=code_transposed)  # gg.sigmoid(code @ w.T)   models.py:58
+        above = np.greater(code_transposed, 0, out=work.above)  # gg.sigmoid(code @ w.T)   models.py:58
+        magnitude = np.abs(code_transposed, out=code_transposed)
         negated = np.negative(magnitude, out=magnitude)
         exps = np.exp(negated, out=negated)
-        larger = np.maximum(converted, exps, out=converted)
+        larger = np.maximum(above, exps, out=work.larger)
         total = np.add(1, exps, out=exps)
         back_tile = np.divide(larger, total, out=back[first:last])
         # back - x                 models.py:59
         difference_tile = np.subtract(back_tile, x_tile, out=difference[first:last])
         # (back - x) ** 2          models.py:59
         squared = np.square(difference_tile, out=work.code_transposed)
-        total_2 = squared.sum()                                   # gg.sum((back - x) ** 2)  models.py:59
+        total_2 = squared.sum()                                 # gg.sum((back - x) ** 2)  models.py:59
         return total_2,
 
-    (total_2,) = _by_tiles(tile, n, 8192, (_Tile, None))          # 8,192 rows at a time, on every core
+    (total_2,) = _by_tiles(tile, n, 8192, (_Tile, None))        # 8,192 rows at a time, on every core
     return {"loss": total_2, "code": code.copy()}, (x, w, code, transposed, back, difference)
 
 
 def _backward_from_loss(residuals, cotangent):
     """Return the gradient of cotangent * loss by each of w, x."""
     x, w, code, transposed, back, difference = residuals
-    d_loss = np.float64(cotangent)                             # seed:      d loss / d loss
+    d_loss = np.float64(cotangent)                                # seed:      d loss / d loss
     n = x.shape[0]
     d_x = np.empty((n, 4), np.float64)
 
@@ -168,19 +164,19 @@ def _backward_from_loss(residuals, cotangent):
 
         # decoder
         # sigmoid:   G y (1 - y)
-        d_code_transposed_product = np.multiply(d_difference, back_tile, out=work.converted)
+        d_code_transposed_product = np.multiply(d_difference, back_tile, out=work.larger)
         d_code_transposed_difference = np.subtract(1, back_tile, out=work.squared)
         d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
             out=d_code_transposed_product)
-        d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)  # matmul:    dA = G B.T
-        d_w_product = d_code_transposed.T @ code_tile          # transpose: G with the axes back
+        d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)     # matmul:    dA = G B.T
+        d_w_product = d_code_transposed.T @ code_tile             # transpose: G with the axes back
 
         # encoder
         d_x_w_product = np.multiply(code_tile, code_tile, out=work.d_x_w_product)  # tanh:      G (1 - y y)
         d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
         d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-        d_w_product_2 = x_tile.T @ d_x_w                       # matmul:    dB = A.T G
-        d_x_product = np.dot(d_x_w, transposed, out=work.converted)  # matmul:    dA = G B.T
+        d_w_product_2 = x_tile.T @ d_x_w                          # matmul:    dB = A.T G
+        d_x_product = np.dot(d_x_w, transposed, out=work.larger)  # matmul:    dA = G B.T
         # sum:       x is used more than once
         d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
         return d_w_product, d_w_product_2
@@ -189,7 +185,7 @@ def _backward_from_loss(residuals, cotangent):
     d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
 
     # encoder
-    d_w = d_w_product + d_w_product_2                          # sum:       w is used more than once
+    d_w = d_w_product + d_w_product_2                             # sum:       w is used more than once
     return {"w": d_w, "x": d_x}
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from graphgrad.core.node import Node
 from graphgrad.core.spec import broadcast
-from graphgrad.ops.compare import times_mask
 from graphgrad.ops.compare import where as choose
 from graphgrad.ops.leaf import const, scalar_value
 from graphgrad.rewrite.pattern import broadcast_to, cast, maximum, op, where
@@ -71,6 +70,22 @@ def _of_relu(node: Node, present: Collection[Node]) -> Outcome:
     return None
 
 
+def unconverted(node: Node) -> Node:
+    """An op of an array and a mask without the cast of the mask: NumPy's functions take its True for 1. Not beside a
+    scalar constant, which has no dtype of its own in source."""
+    x, y = node.inputs
+    for mask, kept in ((x, y), (y, x)):
+        if mask.op.name == "cast" and mask.inputs[0].dtype.kind == "b" and scalar_value(kept) is None:
+            found = node.op(*(part.inputs[0] if part is mask else part for part in node.inputs))
+            return found if found.specs == node.specs else node
+    return node
+
+
+def _as_it_is(node: Node, present: Collection[Node]) -> Outcome:
+    found = unconverted(node)
+    return None if found is node else Found(found)
+
+
 RULES = (
     Rule(
         name="where_all_alike",
@@ -104,7 +119,9 @@ RULES = (
         build=lambda x, g, d: maximum(x, 0) - cast(greater(x, 0), d) * g,
         variables=("x", "g", "d"),
         attributes=frozenset({"d"}),
-        examples=tuple({"x": shape, "g": shape, "d": "float32", "dtype": "float32"} for shape in ((3,), ("n", 2))),
+        examples=tuple(
+            {"x": shape, "g": shape, "d": "float32", "dtype": "float32"} for shape in ((3,), ("n", 2))
+        ),
     ),
     rule(
         "mask_complement",
@@ -173,19 +190,23 @@ RULES = (
     ),
 )
 
-TIMES_MASK = (
-    rule(
-        "times_mask",
-        lambda x, c, d: x * cast(c, d),
-        lambda x, c: times_mask(x, c),
+MASKS = (
+    Rule(
+        name="mask_as_it_is",
         safety="exact",
-        when=_no_mask,
+        roots=("add", "subtract", "multiply", "maximum", "minimum"),
+        needs=("cast",),
+        attempt=_as_it_is,
+        before="x * cast(c, dtype=d), c a mask, and so for + - maximum minimum",
         after="x * c",
-        examples=[
+        build=lambda x, c, d: x * cast(c, d),
+        variables=("x", "c", "d"),
+        attributes=frozenset({"d"}),
+        examples=(
             {"x": (3,), "c": ("bool", (3,)), "d": "float32", "dtype": "float32"},
             {"x": (2,), "c": ("bool", ("n", 1)), "d": "float64", "dtype": "float64"},
-        ],
-        declined=[{"x": (3,), "c": ("int32", (3,)), "d": "float64", "dtype": "float64"}],
+        ),
+        declined=({"x": (3,), "c": ("int32", (3,)), "d": "float64", "dtype": "float64"},),
     ),
 )
 """At the end: a product takes a mask as it is."""

@@ -12,6 +12,7 @@ from graphgrad.ops.convert import cast
 from graphgrad.ops.exponential import log1p_of_fraction
 from graphgrad.rewrite.pattern import abs, exp, maximum, op, sigmoid
 from graphgrad.rewrite.rule import rule
+from graphgrad.rewrite.rules.choices import unconverted
 
 logaddexp, sigmoid_cross_entropy = op("logaddexp"), op("sigmoid_cross_entropy")
 
@@ -27,13 +28,13 @@ def _side(x: Node) -> Node:
 
 
 def _sigmoid(x: Node) -> Node:
-    result: Node = maximum(_side(x), _decay(x)) / (1 + _decay(x))
+    result: Node = unconverted(maximum(_side(x), _decay(x))) / (1 + _decay(x))
     return result
 
 
 def _cross_entropy(x: Node, y: Node) -> Node:
     # where p is near y, the first summand is exactly 0; and an infinite x gives what its logarithms would
-    return (_side(x) - y) * x + log1p_of_fraction(_decay(x))
+    return unconverted(_side(x) - y) * x + log1p_of_fraction(_decay(x))
 
 
 RULES = (
