@@ -81,7 +81,7 @@ def body(
     for space, name in heights.items():
         room = Comment(f"rows at a time: {bytes_text(space.room)} of them")
         lines.append(Line(f"{name} = {writer.size(space.most).text}", room))
-    titles = _titles(writer, routine)
+    titles = _titles(writer, routine) if writer.with_comments else {}
     paragraphs = Paragraphs(titles, lines)
     for node in planned.statements:
         made_by = planned.by_loop.get(node)

@@ -73,7 +73,7 @@ def runtimes(plan: Plan) -> tuple[str, ...]:
 def outline(plan: Plan) -> Source:
     """The statements that `emit` writes, without the module around them: for who only looks at them."""
     names = Namer(plan)
-    written = functions(Writer(plan, names, _constants(plan, names)[0]))
+    written = functions(Writer(plan, names, _constants(plan, names)[0], with_comments=False))
     statements = [
         Statement(signature.partition("(")[0], line.code.strip(), range(0), line.nodes)
         for signature, _, lines in written

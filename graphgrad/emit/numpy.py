@@ -30,8 +30,12 @@ _LONGEST_PLACE = 32
 class Writer:
     """Writes the nodes of one module; it is the speller that an op's emission asks."""
 
-    def __init__(self, plan: Plan, names: Namer, constants: dict[Node, str]) -> None:
+    def __init__(
+        self, plan: Plan, names: Namer, constants: dict[Node, str], *, with_comments: bool = True
+    ) -> None:
         self.plan = plan
+        self.with_comments = with_comments
+        """Whether somebody reads the comments and headings."""
         self._module_names = self.names = names
         self.constants = constants
         """Array constants and what they are called in the module."""
@@ -133,7 +137,8 @@ class Writer:
 
     def statement(self, node: Node, routine: PlannedRoutine | PlannedLoop) -> list[Line]:
         """The lines that compute a node."""
-        name, nodes, comment = self.names[node], routine.statements[node], self.comment(node)
+        name, nodes = self.names[node], routine.statements[node]
+        comment = self.comment(node) if self.with_comments else None
         codes = self._placed(node, name, routine) if routine.placement is not None else None
         if codes is None:
             written = self.expression(node, routine.inside)

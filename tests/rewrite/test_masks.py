@@ -18,6 +18,9 @@ PRODUCTS = {
     "one of a row": lambda: gg.cast(X[:, :1] > 0, "float32") * G,
     "sum": lambda: G + gg.cast(X > 0, "float32"),
     "difference": lambda: gg.cast(X > 0, "float32") - G,
+    "of two masks": lambda: gg.cast(X > 0, "float32") - gg.cast(G > 0, "float32"),
+    "and itself": lambda: (gg.cast(X > 0, "float32") - gg.cast(X > 0, "float32")) * G,
+    "mask of a mask": lambda: gg.cast(X > 0, "float32") * gg.cast(X > 0, "float32") + G,
     "with a number": lambda: gg.cast(X > 0, "float32") * 0.5 + G,
 }
 

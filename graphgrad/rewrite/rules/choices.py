@@ -75,9 +75,10 @@ def unconverted(node: Node) -> Node:
     scalar constant, which has no dtype of its own in source."""
     x, y = node.inputs
     for mask, kept in ((x, y), (y, x)):
-        if mask.op.name == "cast" and mask.inputs[0].dtype.kind == "b" and scalar_value(kept) is None:
-            found = node.op(*(part.inputs[0] if part is mask else part for part in node.inputs))
-            return found if found.specs == node.specs else node
+        if mask.op.name != "cast" or mask.inputs[0].dtype.kind != "b":
+            continue
+        if kept is not mask and scalar_value(kept) is None:
+            return node.op(*(part.inputs[0] if part is mask else part for part in node.inputs))
     return node
 
 
