@@ -111,13 +111,13 @@ def _differentiated(
     for node in nodes:
         check_differentiable(node, "what to differentiate by")
     keys = shape.keys or tuple(node.name or node.op.name for node in nodes)
-    for at, key in enumerate(keys):
-        if key in keys[:at]:
-            raise InvalidNameError(
-                f"two gradients would be called {key!r}",
-                saw=[node.describe() for node, other in zip(nodes, keys, strict=True) if other == key],
-                hint='wrt={"a": first, "b": second}, or gg.named',
-            )
+    if len(set(keys)) < len(keys):
+        key = next(key for at, key in enumerate(keys) if key in keys[:at])
+        raise InvalidNameError(
+            f"two gradients would be called {key!r}",
+            saw=[node.describe() for node, other in zip(nodes, keys, strict=True) if other == key],
+            hint='wrt={"a": first, "b": second}, or gg.named',
+        )
     return keys, nodes
 
 

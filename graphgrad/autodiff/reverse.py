@@ -28,7 +28,8 @@ from graphgrad.ops.projection import PROJECTION
 
 def is_float(node: Node) -> bool:
     """Whether a node has gradients at all."""
-    return any(spec.dtype.kind == "f" for spec in node.specs)
+    specs = node.specs
+    return specs[0].dtype.kind == "f" or any(spec.dtype.kind == "f" for spec in specs[1:])
 
 
 def passes_gradient(node: Node) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from graphgrad.core.dim import Size
 from graphgrad.core.spec import Shape
@@ -20,8 +20,7 @@ ATOM, POWER, UNARY, PRODUCT, SUM, COMPARISON = 100, 80, 70, 60, 50, 40
 """How tightly source binds, as Python's grammar has it: names and calls most, comparisons least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """An expression."""
 
     text: str

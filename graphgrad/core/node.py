@@ -175,8 +175,10 @@ def _value_key(value: Any) -> Any:
         case slice():
             return (slice, _value_key(value.start), _value_key(value.stop), _value_key(value.step))
         case np.ndarray():
-            digest = _hashlib.blake2b(np.ascontiguousarray(value).tobytes(), digest_size=16).digest()
-            return (np.ndarray, value.dtype.str, value.shape, digest)
+            data = value.tobytes()
+            if len(data) > 16:
+                data = _hashlib.blake2b(data, digest_size=16).digest()
+            return (np.ndarray, value.dtype.str, value.shape, data)
     return (type(value), value)
 
 

@@ -68,8 +68,8 @@ class _Skyline:
         """Every one of these rows reaches at least this far from now on."""
         for node in self._cover(first, last):
             self.whole[node] = max(self.whole[node], reach)
-            while node:
-                self.top[node] = max(self.top[node], reach)
+            while node and self.top[node] < reach:  # further up it is no lower
+                self.top[node] = reach
                 node >>= 1
 
 

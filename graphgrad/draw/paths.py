@@ -10,8 +10,8 @@ from graphgrad.draw.shapes import Point
 RADIUS = 9.0
 ARROW = 7.5
 """The length of an arrow head."""
-_ROUND = 0.5523
-"""Where the control points of a quarter circle are."""
+_FLAT = 1 - 0.5523
+"""How far from the corner the control points of a quarter circle are."""
 
 
 def rounded(corners: Sequence[Point], *, arrow: bool) -> tuple[tuple[Point, ...], Point]:
@@ -25,15 +25,20 @@ def rounded(corners: Sequence[Point], *, arrow: bool) -> tuple[tuple[Point, ...]
     last = len(line) - 2
     lengths = [_length(one, other) for one, other in pairwise(line)]
     points = [line[0]]
-    for at, (into, out) in enumerate(pairwise(lengths)):
+    for at in range(last):
         # Half of a piece that has a corner at its other end too, all of one that ends.
-        radius = min(RADIUS, into if at == 0 else into / 2, out if at + 1 == last else out / 2)
-        corner = line[at + 1]
-        start = _between(corner, line[at], radius / into if into else 0.0)
-        end = _between(corner, line[at + 2], radius / out if out else 0.0)
+        into = lengths[at] if at == 0 else lengths[at] / 2
+        out = lengths[at + 1] if at + 1 == last else lengths[at + 1] / 2
+        radius = min(RADIUS, into, out)
+        (x0, y0), (x, y), (x1, y1) = line[at : at + 3]
+        back, on = radius / (lengths[at] or 1.0), radius / (lengths[at + 1] or 1.0)
+        x0, y0, x1, y1 = (x0 - x) * back, (y0 - y) * back, (x1 - x) * on, (y1 - y) * on
+        start = x + x0, y + y0
         if _length(points[-1], start) > 0.01:
             points += _straight(points[-1], start)
-        points += [_between(start, corner, _ROUND), _between(end, corner, _ROUND), end]
+        points.append((x + x0 * _FLAT, y + y0 * _FLAT))
+        points.append((x + x1 * _FLAT, y + y1 * _FLAT))
+        points.append((x + x1, y + y1))
     if len(points) == 1 or _length(points[-1], line[-1]) > 0.01:
         points += _straight(points[-1], line[-1])
     return tuple(points), tip
@@ -52,14 +57,16 @@ def swung(start: Point, end: Point, *, arrow: bool) -> tuple[tuple[Point, ...], 
 def _bends(corners: Sequence[Point]) -> list[Point]:
     """Without repeated points and points inside a straight piece."""
     line: list[Point] = []
-    for point in corners:
-        if line and _length(line[-1], point) < 0.01:
-            continue
-        if len(line) > 1:
-            (ax, ay), (bx, by) = line[-2], line[-1]
-            if abs((bx - ax) * (point[1] - by) - (by - ay) * (point[0] - bx)) < 1e-6:
-                line.pop()
-        line.append(point)
+    for x, y in corners:
+        if line:
+            bx, by = line[-1]
+            if abs(x - bx) + abs(y - by) < 0.01:
+                continue
+            if len(line) > 1:
+                ax, ay = line[-2]
+                if abs((bx - ax) * (y - by) - (by - ay) * (x - bx)) < 1e-6:
+                    line.pop()
+        line.append((x, y))
     return line
 
 
@@ -76,5 +83,6 @@ def _towards(start: Point, target: Point, distance: float) -> Point:
     return _between(start, target, min(1.0, distance / length)) if length else start
 
 
-def _straight(start: Point, end: Point) -> list[Point]:
-    return [_between(start, end, 1 / 3), _between(start, end, 2 / 3), end]
+def _straight(start: Point, end: Point) -> tuple[Point, Point, Point]:
+    (x, y), third_x, third_y = start, (end[0] - start[0]) / 3, (end[1] - start[1]) / 3
+    return (x + third_x, y + third_y), (x + 2 * third_x, y + 2 * third_y), end

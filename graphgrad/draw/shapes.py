@@ -6,6 +6,7 @@ Points are in 1/72 inch, the origin is the top left corner, y grows downwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from graphgrad.draw.style import CardKind, EdgeKind, Role, Theme, text_width
@@ -68,7 +69,7 @@ class Card:
     bar: float | None = None
     """How far its bar, which stands below the text, is filled, from 0 to 1; None: it has none."""
 
-    @property
+    @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom."""
         w, h = self.width / 2, self.height / 2

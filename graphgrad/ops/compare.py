@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -35,7 +34,7 @@ def _define(ufunc: np.ufunc, sign: str, noun: str) -> Callable[[Callable[..., No
     emit = infix(sign, COMPARISON + 1)
 
     def spell(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
-        return replace(cast(Form, emit(speller, parts, node)), level=COMPARISON)
+        return cast(Form, emit(speller, parts, node))._replace(level=COMPARISON)
 
     return binary(ufunc, numpy=spell, vjp=_STOP, jvp=_STOP, rule={}, noun=noun)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -13,6 +13,7 @@ from graphgrad.core.errors import DTypeError, InvalidValueError, ShapeError
 from graphgrad.core.form import Emission, call, call_into
 from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, AxisRole, Fault, Sample, Vjp, apply, defop
+from graphgrad.core.provenance import record
 from graphgrad.core.spec import Spec, broadcast
 from graphgrad.ops.leaf import as_node, const, run_time_size
 
@@ -37,15 +38,23 @@ def kind_of(value: Any) -> Any:
     return int if kind is Dim else as_node(value).dtype
 
 
+@lru_cache(maxsize=2**10)
+def _number(value: float, text: str, dtype: np.dtype[Any]) -> Node:
+    """A number that graphs are full of, such as the 1 of ``1 - y * y``. The text tells 0.0 from -0.0 and from 0."""
+    return const(np.array(value, dtype))
+
+
 def to_dtype(value: Any, dtype: np.dtype[Any]) -> Node:
     """A node of the given dtype: a scalar becomes a constant of it, a node gets a cast."""
     if isinstance(value, Dim):
         return run_time_size(value, dtype)
     if isinstance(value, int | float):
         try:
-            return const(np.array(value, dtype))
+            number = _number(value, repr(value), dtype)
         except OverflowError as error:
             raise InvalidValueError(f"{value} does not fit {dtype}: {error}") from error
+        record(number.notes)
+        return number
     node = as_node(value)
     return node if node.dtype == dtype else apply("cast", node, dtype=dtype)
 

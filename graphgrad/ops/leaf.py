@@ -152,8 +152,8 @@ def const(value: Any, dtype: Any = None) -> Node:
             raise
         raise InvalidValueError(f"{value!r:.60} is no array of numbers: {error}") from error
     as_dtype(array.dtype)
-    if array.dtype.kind == "f" and array.size:
-        array[np.isnan(array)] = np.nan  # one nan, whatever its sign and payload
+    if array.dtype.kind == "f" and (unknown := np.isnan(array)).any():
+        array[unknown] = np.nan  # one nan, whatever its sign and payload
     array.flags.writeable = False
     return apply("const", value=array)
 

@@ -97,6 +97,7 @@ def test_node_is_immutable(x):
 
 
 def test_table_empties_when_nodes_go(x):
+    x * 7 + 3  # the numbers stay for whoever uses them next
     gc.collect()
     before = len(node_module._table)
     node = gg.tanh(x * 7 + 3)
