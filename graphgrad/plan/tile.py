@@ -20,9 +20,9 @@ from graphgrad.core.spec import Shape, size_of
 from graphgrad.ops.leaf import input
 from graphgrad.plan.dependence import Cut, Dependence, dependence
 
-_STORE = 1.0
-"""Nanoseconds to write an element to memory and read it again; those below are per element in the cache, and per
-operation. Only their proportions count: is a value that two loops need kept, or computed again?"""
+_STORE = 0.35
+"""Nanoseconds to write an element and read it again, from memory or a cache; those below are for an operation's turn at
+an element and for a flop. Only their proportions count: is a value that two loops need kept, or computed again?"""
 _PASS, _FLOP = 0.15, 0.015
 
 
