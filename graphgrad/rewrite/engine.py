@@ -7,7 +7,7 @@ cheaper by it, which it does not where a node that the rule would do without is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphgrad.core.errors import GraphgradError, VerificationError
@@ -15,10 +15,9 @@ from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node, intern_node
 from graphgrad.core.provenance import recording
 from graphgrad.core.rewriting import Firing, place
-from graphgrad.core.spec import Spec
 from graphgrad.core.traverse import toposort
 from graphgrad.rewrite.lineage import Changes, Decline, Lineage
-from graphgrad.rewrite.measure import total
+from graphgrad.rewrite.measure import is_comparable, total
 from graphgrad.rewrite.rule import Declined, Found, Outcome, Rule
 
 
@@ -75,10 +74,6 @@ def _applicable(graph: Graph, rules: Sequence[Rule]) -> list[Rule]:
     """The rules of whose ops the graph has each."""
     ops = {node.op.name for node in graph.nodes}  # only asked, never iterated
     return [one for one in rules if all(op in ops for op in one.needs)]
-
-
-def _given(node: Node) -> Iterator[Spec]:
-    return (spec for part in node.inputs for spec in part.specs)
 
 
 def _by_root(rules: Sequence[Rule]) -> Mapping[str, list[Rule]]:
@@ -264,8 +259,8 @@ class _Pass:
         if total(self._added(found.replacement, gone)) < total(gone):
             return None
         if not total(self._added(found.replacement, [node])) < total([node, *found.inner]):
-            if any("//" in str(spec) for one in (node, *found.inner) for spec in (*one.specs, *_given(one))):
-                return Declined("a size that is rounded down cannot be compared")
+            if not all(map(is_comparable, (node, *found.inner))):
+                return Declined("a size that is rounded down, a minimum or a maximum cannot be compared")
             problem = "makes nothing cheaper, so rewriting might not end"
             raise self._error(rule, problem, node, found, written)
         kept = next((part for part in found.inner if part not in gone), None)

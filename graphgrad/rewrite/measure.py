@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
-from graphgrad.core.dim import usual
+from graphgrad.core.dim import Dim, usual
 from graphgrad.core.node import Node
 from graphgrad.core.op import Op
 from graphgrad.core.spec import Spec, size_of
@@ -50,3 +50,16 @@ def total(nodes: Iterable[Node]) -> Weight:
         one = weight(node)
         flops, made, calls, operands = flops + one[0], made + one[1], calls + one[2], operands + one[3]
     return flops, made, calls, operands
+
+
+def is_comparable(node: Node) -> bool:
+    """Whether the sizes of a node and its inputs are sums and products of named ones, so that what costs less for
+    usual sizes costs less for others.
+
+    >>> x = gg.input("x", ("n", 3))
+    >>> is_comparable(gg.exp(x)), is_comparable(gg.exp(x[:2]))
+    (True, False)
+    """
+    specs = (*node.specs, *(spec for part in node.inputs for spec in part.specs))
+    sizes = (size for spec in specs for size in spec.shape if isinstance(size, Dim))
+    return all(atom.kind == "name" for size in sizes for term, _ in size.terms for atom, _ in term)

@@ -1,16 +1,19 @@
-"""Chains of products of matrices, in the order that takes the fewest operations."""
+"""Products of matrices in the order that takes the fewest operations, and of what is read of them alone."""
 
 from __future__ import annotations
 
-from graphgrad.core.dim import Size, add, at_least, multiply
+from collections.abc import Collection
+
+from graphgrad.core.dim import Size, add, at_least, multiply, usual
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape, size_of
 from graphgrad.ops.contract import matmul as product_of
-from graphgrad.rewrite.pattern import matmul
-from graphgrad.rewrite.rule import Declined, rule
+from graphgrad.rewrite.pattern import index, matmul
+from graphgrad.rewrite.rule import Declined, Found, Outcome, Rule, rule
 
 _BLAS = ("float32", "float64")
 _LONG = ("n + 2", 2)
+_ALL = slice(None, None, 1)
 
 
 # ---- chains ----
@@ -56,7 +59,47 @@ def _from_one(size: Size) -> Size:
     return total
 
 
+# ---- what is read of a product ----
+
+
+def _part_of_product(node: Node, present: Collection[Node]) -> Outcome:
+    """Rows and columns that are not read are not computed."""
+    (product,), items = node.inputs, node.attrs["index"]
+    if product.op.name != "matmul" or None in items or usual(node.size) >= usual(product.size):
+        return None
+    x, y = product.inputs
+    if y.ndim > 2 and x.ndim > 1:
+        return Declined("it is a product of stacks of matrices")
+    if len(items) != product.ndim or x.ndim == 1 == y.ndim:
+        return None
+    rows = items if y.ndim == 1 else items[:-1]
+    column = _ALL if y.ndim == 1 else items[-1]
+    x = x if all(item == _ALL for item in rows) else index(x, (*rows, _ALL))
+    y = y if column == _ALL else index(y, (_ALL, column))
+    return Found(product_of(x, y), (product,))
+
+
 RULES = (
+    Rule(
+        name="part_of_product",
+        safety="rounding",
+        roots=("index",),
+        needs=("index", "matmul"),
+        attempt=_part_of_product,
+        before="(x @ y)[i, j]",
+        after="x[i] @ y[:, j]",
+        dtypes=_BLAS,
+        build=lambda x, y, i: index(matmul(x, y), i),
+        variables=("x", "y", "i"),
+        attributes=frozenset({"i"}),
+        examples=(
+            {"x": (5, 3), "y": (3, 4), "i": (_ALL, 1)},
+            {"x": ("n", 3), "y": (3, 4), "i": (_ALL, slice(0, 2, 1))},
+            {"x": (6, 5, 3), "y": (3, 4), "i": (slice(0, 4, 2), 1, 2)},
+            {"x": (7, 3), "y": (3,), "i": (slice(0, 3, 1),)},
+        ),
+        declined=({"x": (2, 5, 3), "y": (2, 3, 4), "i": (0, _ALL, _ALL)},),
+    ),
     rule(
         "chain_from_the_right",
         lambda x, y, z: matmul(matmul(x, y), z),

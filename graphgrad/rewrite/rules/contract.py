@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from graphgrad.core.dim import usual
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Shape, size_of
 from graphgrad.ops.contract import matmul as product_of
@@ -148,8 +149,7 @@ def _sum_of_stack(node: Node, present: Collection[Node]) -> Outcome:
 def _is_one_already(x: Node, y: Node) -> Declined | bool | None:
     if x.ndim < 3 or y.ndim != 2 or x.dtype.name not in _BLAS:
         return False  # no stack of matrices times one matrix
-    count = size_of(x.shape[:-2])
-    if isinstance(count, int) and count <= 3:
+    if usual(size_of(x.shape[:-2])) <= 3:
         return Declined("the stack is so short that reshaping it is no gain")
     return None
 
