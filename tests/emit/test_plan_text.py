@@ -55,8 +55,8 @@ def test_batch_norm_is_told_loop_by_loop_with_what_crosses():
     assert len(loops) == 5 and "  at once" not in rows
     first = rows[: loops[1]]
     assert any(row.startswith("    adds up") and "total" in row for row in first)
-    third = rows[loops[2] : loops[3]]
-    assert any("centre" in row for row in third if row.startswith("    whole")), "the mean of the first loop"
+    second = rows[loops[1] : loops[2]]
+    assert any("centre" in row for row in second if row.startswith("    whole")), "the mean of the first loop"
     assert any(re.search(r"\(for loops? .*5\)", row) for row in rows), "what is stored for the last loop"
 
 
