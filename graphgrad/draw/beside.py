@@ -43,7 +43,7 @@ def _edge(edge: Edge, shift: float) -> Edge:
         return _x(point[0], shift), point[1]
 
     label = None if edge.label is None else _label(edge.label, shift)
-    return replace(edge, points=tuple(map(moved, edge.points)), tip=moved(edge.tip), label=label)
+    return edge._replace(points=tuple(map(moved, edge.points)), tip=moved(edge.tip), label=label)
 
 
 def _band(band: Band, shift: float) -> Band:
@@ -53,7 +53,7 @@ def _band(band: Band, shift: float) -> Band:
 
 
 def _label(label: Label, shift: float) -> Label:
-    return replace(label, x=_x(label.x, shift))
+    return label._replace(x=_x(label.x, shift))
 
 
 def _swatch(swatch: Swatch, shift: float) -> Swatch:

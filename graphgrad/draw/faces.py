@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphgrad.draw.shapes import BAR_HEIGHT, PAD_X, PAD_Y, Line, Run, line_height
 from graphgrad.draw.story import Kept, Leaf, LeafKind, Mark, Measure, Result, Step
@@ -31,8 +30,7 @@ _LEAVES: dict[LeafKind, CardKind] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Face:
+class Face(NamedTuple):
     """A card without a place."""
 
     kind: CardKind
@@ -45,8 +43,7 @@ class Face:
     bar: float | None = None
 
 
-@dataclass(frozen=True)
-class Tie:
+class Tie(NamedTuple):
     """What a backward step reads, as the line across the picture says it."""
 
     kind: Literal["kept", "uses", "tie"]

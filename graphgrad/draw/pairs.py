@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphgrad.draw.faces import Face, Tie, backward_face, forward_face, gradient_face, leaf_face, tie_of
 from graphgrad.draw.rows import Section, sections
@@ -14,8 +15,7 @@ NEAR = 2
 beside them."""
 
 
-@dataclass(frozen=True)
-class Dock:
+class Dock(NamedTuple):
     """A pill beside a card: a leaf on the left, a gradient on the right."""
 
     key: str
@@ -46,8 +46,7 @@ class Pair:
     """Whether it is a gradient itself, in the left half."""
 
 
-@dataclass(frozen=True)
-class PairLink:
+class PairLink(NamedTuple):
     """An edge between pairs, by index."""
 
     tail: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphgrad.draw.lanes import Lane
 
@@ -19,8 +18,7 @@ APART = 12.0
 """Between two edges on one track."""
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """How an edge runs: out at ``exit``, across, down ``lane`` if it passes rows, across, in at ``entry``."""
 
     tail: int

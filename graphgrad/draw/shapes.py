@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphgrad.draw.style import CardKind, EdgeKind, Role, Theme, text_width
 
@@ -20,8 +20,7 @@ BAR_WIDTH, BAR_HEIGHT = 88.0, 6.0
 """Bars are equally long on all cards, so that they can be compared."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """A piece of text in one colour and size."""
 
     text: str
@@ -76,8 +75,7 @@ class Card:
         return self.x - w, self.y - h, self.x + w, self.y + h
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """Text that stands on its own; ``x`` is its left edge, ``y`` its middle."""
 
     id: str
@@ -95,8 +93,7 @@ class Label:
         return self.x, self.y - self.height / 2, self.x + self.width, self.y + self.height / 2
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """A line between two cards."""
 
     id: str
