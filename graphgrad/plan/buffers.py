@@ -152,7 +152,7 @@ def _last_reads(
     for at, (node, nodes) in enumerate(statements.items()):
         if node in placed:
             last[node] = at  # if nothing reads it
-        for part in reads(nodes):
+        for part in (*reads(nodes), *nodes):  # of a loop, what it fills is there till its end, read or not
             owner = base(part, placed)
             if owner in placed:
                 last[owner] = at

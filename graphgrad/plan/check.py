@@ -41,6 +41,9 @@ def check_placement(
                     node, f"{node.describe()} is written over {owner.describe()} while it reads it", owner
                 )
         holds[target] = node
+        for other in nodes:  # what a loop fills besides
+            if other in placed:
+                _expect(other, holds, placed, node)
     for node in results:
         owner = base(node, placed)
         if owner in placed:

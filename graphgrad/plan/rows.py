@@ -14,7 +14,7 @@ _SLICES = 3 * 2**20
 _FLOPS_PER_BYTE = 300
 """Operations of a tile for each byte of what is added up from tile to tile."""
 _FEWEST_ELEMENTS, _FEWEST_FLOPS = 2**16, 2**26
-"""Elements that the widest array of a tile should have, or threads wait for each other; or else operations of a tile."""
+"""Elements of the widest array of a tile, or operations of a tile: with less, threads wait for each other."""
 LARGEST = 2**16
 """Rows that a tile may have."""
 OTHER = 64

@@ -175,14 +175,15 @@ def _with_stores(steps: Sequence[Node], found: Dependence, keeps: bool) -> Depen
         needed = _needed(steps, found, stored, time)
         readings = _readings(needed, found, stored, time)
         for node in reversed(needed):
-            if node.op.view or found.times[node] == time or not readings[node]:
-                continue
-            again, fewer = _again(node, found, stored, time, readings)
-            if again > _STORE * usual(size_of(node.shape)):
+            if readings[node]:
+                if node.op.view or found.times[node] == time:
+                    continue
+                if _again(node, found, stored, time, readings) <= _STORE * usual(size_of(node.shape)):
+                    continue
                 stored[node] = None
                 whole_at[node] = found.times[node] + 1
-                for part, times in fewer.items():
-                    readings[part] -= times
+            for part in _computed_for(node, found, stored, time):  # it is not computed here any more
+                readings[part] -= 1
     return replace(found, stored=stored, whole_at=whole_at)
 
 
@@ -227,9 +228,9 @@ def _computed_here(part: Node, read: Cut, found: Dependence, stored: Mapping[Nod
 
 def _again(
     node: Node, found: Dependence, stored: Mapping[Node, None], time: int, readings: Mapping[Node, int]
-) -> tuple[float, Mapping[Node, int]]:
-    """What it costs a loop to compute a value once more, and how often that reads each other value: what nothing else
-    reads there is computed for it as well, unless it will be stored since it is dear itself."""
+) -> float:
+    """What it costs a loop to compute a value once more: what nothing else reads there is computed for it as well,
+    unless it will be stored since it is dear itself."""
     total = 0.0
     fewer: dict[Node, int] = {}
     pending = [node]
@@ -242,7 +243,7 @@ def _again(
                 found.times[part] == found.times[node] or not _is_dear(part)
             ):
                 pending.append(part)
-    return total, fewer
+    return total
 
 
 def _own_cost(node: Node) -> float:

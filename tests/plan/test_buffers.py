@@ -51,6 +51,27 @@ def test_a_buffer_serves_the_next_value_of_its_spec():
     assert not placement.over, "a product of matrices reads its operands until its end"
 
 
+def filled_by_one_loop():
+    """Two arrays that a loop fills; nobody reads the first one afterwards."""
+    x = gg.input("x", ("n", 3))
+    first, second = gg.named(gg.exp(x), "first"), gg.named(gg.tanh(gg.exp(x)), "second")
+    return {first: (), second: (first, second)}, first, second
+
+
+def test_what_one_loop_fills_shares_no_buffer_though_nobody_reads_it_afterwards():
+    statements, first, second = filled_by_one_loop()
+    placement = place(statements, [second], [], {}, filled=statements)
+    assert placement.buffers[first] != placement.buffers[second]
+    check_placement(statements, [second], placement)
+
+
+def test_two_arrays_that_one_loop_fills_in_one_buffer_are_found():
+    statements, first, second = filled_by_one_loop()
+    one = Buffer(first.spec, 0)
+    with pytest.raises(gg.VerificationError, match=r"first.*but its buffer holds second"):
+        check_placement(statements, [second], Placement({first: one, second: one}))
+
+
 def test_what_the_caller_gets_lies_in_no_buffer():
     x = gg.input("x", ("n", 3))
     y = gg.exp(x)

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
+from graphgrad.interpret import interpret
+from graphgrad.ops.entropy import sigmoid_cross_entropy
 from graphgrad.plan import loops, plan
 from graphgrad.plan.loops import Arranged
 from graphgrad.testing import assert_same
@@ -96,6 +98,37 @@ def test_batch_norm_reads_its_rows_in_several_loops_and_stores_what_is_dear():
     }
     arrays["w"] += np.arange(8, dtype=np.float32)
     assert_same(np.asarray(limited(**arrays)), np.asarray(model(**arrays)), 1e-4, 1e-3)
+
+
+def masked_largest():
+    """Its loss is compared with all its elements, after a loop that has computed the gradient's factors already."""
+    u = gg.input("u", ("n", 3), "float64")
+    return gg.max(sigmoid_cross_entropy(gg.arctanh(u), u)), [u]
+
+
+@pytest.mark.parametrize("name", [*MODELS, "masked largest"])
+def test_what_a_loop_stores_is_read_by_another_one(name):
+    loss, wrt = masked_largest() if name == "masked largest" else MODELS[name].build()
+    made = gg.compile(loss, wrt=wrt).plan
+    for planned in made.routines:
+        loops = [one.loop for one in planned.loops]
+        read = {*planned.routine.results}
+        if planned.routine.kind == "forward":
+            read.update(made.schedule.residuals)
+        for loop in loops:
+            read.update(loop.reads, (whole for whole, _ in loop.slices.values()))
+        inside = {node for loop in loops for node in loop.covered}
+        read.update(part for node in planned.routine.steps if node not in inside for part in node.inputs)
+        stored = {loop.whole_of[node] for loop in loops for node in loop.stored}
+        assert stored <= read, [node.describe() for node in stored - read]
+
+
+def test_what_is_stored_and_what_is_written_on_the_way_share_no_memory():
+    loss, wrt = masked_largest()
+    u = np.array([[0.24938, 0.1, 0.05], [-0.3, 0.2, 0.7]])
+    _, grads = gg.compile(loss, wrt=wrt)(u)
+    (expected,) = interpret(list(gg.grad(loss, wrt)), {wrt[0]: u})
+    np.testing.assert_allclose(grads["u"], expected, rtol=1e-12)
 
 
 def test_a_dimension_of_known_size_is_tiled_where_arrays_are_large():
