@@ -7,6 +7,7 @@ calls counts, and on more, where arrays count; plain and default in blocks in tu
 """
 
 import argparse
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both levels of one model at some sizes. Times are seconds a call: the least, which nothing else disturbed."""
+    """Both levels of one model at some sizes. Times are seconds a call: the least of all, which nothing disturbed."""
 
     sizes: Mapping[str, int]
     passes: tuple[Pass, ...]
@@ -46,10 +47,8 @@ class Comparison:
     """Bytes at the peak of a call as default emits it, with planned memory."""
     plain: float
     default: float
-
-    @property
-    def ratio(self) -> float:
-        return self.default / self.plain
+    ratio: float
+    """The median over the rounds of default's least time by plain's: a minute later the machine has another speed."""
 
 
 def compare(model: Model, times: int, rounds: int, calls: int) -> Comparison:
@@ -68,6 +67,7 @@ def compare(model: Model, times: int, rounds: int, calls: int) -> Comparison:
     compiled = {"plain": gg.compile(loss, wrt=wrt, level="plain"), "default": ledger.compiled}
     ensure_agreement(model, *(one(**arrays) for one in compiled.values()))
     samples = in_blocks([lambda one=one: one(**arrays) for one in compiled.values()], rounds, calls)
+    least = [[min(one[at : at + calls]) for at in range(0, len(one), calls)] for one in samples]
     return Comparison(
         sizes,
         tuple(
@@ -75,6 +75,7 @@ def compare(model: Model, times: int, rounds: int, calls: int) -> Comparison:
         ),
         evaluate(ledger.compiled.memory().peak, sizes),
         *map(min, samples),
+        statistics.median(default / plain for plain, default in zip(*least, strict=True)),
     )
 
 

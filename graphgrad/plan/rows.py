@@ -9,12 +9,12 @@ from __future__ import annotations
 
 CACHE = 2**20
 """Bytes for what a tile computes."""
-_SLICES = 3 * 2**20
+_SLICES = 8 * 2**20
 """Bytes for what it reads of arguments and writes of results."""
 _FLOPS_PER_BYTE = 300
 """Operations of a tile for each byte of what is added up from tile to tile."""
-_FEWEST_ELEMENTS, _FEWEST_FLOPS = 2**16, 2**26
-"""Elements of the widest array of a tile, or operations of a tile: with less, threads wait for each other."""
+_FEWEST_ELEMENTS = 2**16
+"""Elements that the widest array of a tile should have, or threads wait for each other."""
 LARGEST = 2**16
 """Rows that a tile may have."""
 OTHER = 64
@@ -23,7 +23,7 @@ memory as with this one."""
 
 
 def rows_for(computed: int, sliced: int, parts: int, flops: int, widest: int, most: int) -> int:
-    """The number of rows of a tile, a power of two or half as much again, or `most`, if that is less.
+    """The number of rows of a tile, a power of two, or `most`, if that is less.
 
     Parameters
     ----------
@@ -35,16 +35,15 @@ def rows_for(computed: int, sliced: int, parts: int, flops: int, widest: int, mo
         Operations for one row, and elements of its widest array.
 
     >>> rows_for(computed=456, sliced=3140, parts=157_000, flops=160_000, widest=50, most=50_000)
-    768
+    2048
     """
     fitting = min(CACHE // max(computed, 1), _SLICES // max(sliced, 1))
-    enough = min(_FEWEST_ELEMENTS // max(widest, 1), _FEWEST_FLOPS // max(flops, 1))
+    enough = _FEWEST_ELEMENTS // max(widest, 1)
     if parts > CACHE // 4:
         enough = max(enough, parts * _FLOPS_PER_BYTE // max(flops, 1))
-    return max(1, min(_rounded(max(fitting, enough)), LARGEST, most))
+    return max(1, min(_power_of_two(max(fitting, enough)), LARGEST, most))
 
 
-def _rounded(number: int) -> int:
-    """The largest power of two up to a number, or half as much again."""
-    power = 1 << (max(number, 1).bit_length() - 1)
-    return power + power // 2 if power + power // 2 <= number else power
+def _power_of_two(number: int) -> int:
+    """The largest one up to a number."""
+    return 1 << (max(number, 1).bit_length() - 1)

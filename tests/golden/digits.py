@@ -9,8 +9,8 @@ Emitted by graphgrad from models.py, level "default", graph 7fe0a856787a. Needs 
                                            w2  float32 (50, 10)  parameter
                                            b2  float32 (10,)     parameter
 
-Memory beyond the arguments: 542 * min(batch, 1536) + 85060 B in a thread's first call, 15 kB of it results,
-and the rest is kept for its next. A further thread takes 917 kB at most.
+Memory beyond the arguments: 542 * min(batch, 1024) + 85060 B in a thread's first call, 15 kB of it results,
+and the rest is kept for its next. A further thread takes 640 kB at most.
 """
 
 import atexit
@@ -155,8 +155,8 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
         d_w1 = np.dot(x_tile.T, d_x_w1_b1, out=part.d_w1)         # matmul:    dB = A.T G
         return total, d_b2, d_w2, d_b1, d_w1
 
-    # 1,536 rows at a time, on every core
-    total, d_b2, d_w2, d_b1, d_w1 = _by_tiles(tile, batch, 1536, (_Tile, _Parts))
+    # 1,024 rows at a time, on every core
+    total, d_b2, d_w2, d_b1, d_w1 = _by_tiles(tile, batch, 1024, (_Tile, _Parts))
 
     # forward: loss
     ratio = total / batch                                         # gg.nn.cross_entropy(logit...  models.py:35
@@ -199,7 +199,7 @@ def forward(x, label, w1, b1, w2, b2):
         total = picked.sum()
         return total,
 
-    (total,) = _by_tiles(tile, batch, 1536, (_Tile, _Parts))      # 1,536 rows at a time, on every core
+    (total,) = _by_tiles(tile, batch, 1024, (_Tile, _Parts))      # 1,024 rows at a time, on every core
 
     # loss
     ratio = total / batch                                         # gg.nn.cross_entropy(logit...  models.py:35
@@ -246,8 +246,8 @@ def backward(residuals, cotangent=1.0):
         d_w1 = np.dot(x_tile.T, d_x_w1_b1, out=part.d_w1)      # matmul:    dB = A.T G
         return d_b2, d_w2, d_b1, d_w1
 
-    # 1,536 rows at a time, on every core
-    d_b2, d_w2, d_b1, d_w1 = _by_tiles(tile, batch, 1536, (_Tile, _Parts))
+    # 1,024 rows at a time, on every core
+    d_b2, d_w2, d_b1, d_w1 = _by_tiles(tile, batch, 1024, (_Tile, _Parts))
     return {"w1": d_w1, "b1": d_b1, "w2": d_w2, "b2": d_b2}
 
 
