@@ -172,7 +172,7 @@ def _face(
             text.append((Run(" ", "ink", BAR_HEIGHT),))  # holds the place where the bar stands
     inner = max(map(_line_width, text))
     width = max(MIN_WIDTH, math.ceil((inner + 2 * PAD_X) / GRID) * GRID)
-    height = sum(line_height(line) for line in text) + 2 * PAD_Y
+    height = sum(map(line_height, text)) + 2 * PAD_Y
     extra = 2 * FOLD if folded else 0.0
     return Face(kind, tuple(text), width + extra, round(height, 1) + extra, code, tooltip, folded, bar)
 
@@ -186,4 +186,4 @@ def _pill(kind: CardKind, name: str, shape: str, tooltip: str) -> Face:
 
 
 def _line_width(line: Line) -> float:
-    return sum(run.width * (1.0 if run.mono else SUBSTITUTE) for run in line)
+    return sum([run.width * (1.0 if run.mono else SUBSTITUTE) for run in line])

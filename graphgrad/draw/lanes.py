@@ -56,13 +56,13 @@ class _Skyline:
 
     def highest(self, first: int, last: int) -> float:
         """The furthest reach in rows ``first`` to ``last``."""
-        found = -math.inf
-        for node in self._cover(first, last):
-            found = max(found, self.top[node])
+        nodes = self._cover(first, last)
+        found = [self.top[node] for node in nodes]
+        for node in nodes:
             while node > 1:
                 node >>= 1
-                found = max(found, self.whole[node])
-        return found
+                found.append(self.whole[node])
+        return max(found)
 
     def lift(self, first: int, last: int, reach: float) -> None:
         """Every one of these rows reaches at least this far from now on."""

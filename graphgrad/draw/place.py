@@ -23,7 +23,7 @@ SPLIT = 9.0
 
 def text_label(id: str, line: Line, x: float, y: float, *, center: bool = False) -> Label:
     """A label whose left edge (or middle) is at ``x``."""
-    width = sum(run.width for run in line)
+    width = sum([run.width for run in line])
     return Label(
         id, line, round(x - width / 2 if center else x, 2), round(y, 2), round(width, 2), 12.0, center
     )

@@ -41,7 +41,7 @@ Line = tuple[Run, ...]
 
 def line_height(line: Line) -> float:
     """The height of one line of text."""
-    return 1.2 * max(run.size for run in line) + 2
+    return 1.2 * max([run.size for run in line]) + 2
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def _mono_width(char: str) -> float:
     return 1.35 if unicodedata.east_asian_width(char) in "WF" or ord(char) >= 0x1F000 else MONO_EM
 
 
-@lru_cache(1 << 14)
+@lru_cache(1 << 15)
 def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
     """The width of ``text`` in points."""
     if mono:
@@ -217,7 +217,7 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False, mono: b
     return text[:kept].rstrip() + ELLIPSIS
 
 
-@lru_cache(1 << 12)
+@lru_cache(1 << 14)
 def clean(text: str) -> str:
     """``text`` on one line, without what formats cannot hold: controls, lone surrogates, direction marks."""
     if text.isascii() and text.isprintable():
