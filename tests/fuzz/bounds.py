@@ -22,7 +22,8 @@ UNITS = 4
 """Units in the last place that an op may be off by; elementary functions have as many."""
 NEAR = 2.0**12
 """What is so close to overflow or underflow, as a factor, may fall on either side."""
-SUMS = ("sum", "mean", "matmul")
+SUMS = ("sum", "mean", "matmul", "sigmoid_cross_entropy")
+"""Ops that add up what may cancel: a cross-entropy of a label that is no probability does."""
 
 
 class Bounds:
