@@ -100,15 +100,15 @@ def test_batch_norm_reads_its_rows_in_several_loops_and_stores_what_is_dear():
     assert_same(np.asarray(limited(**arrays)), np.asarray(model(**arrays)), 1e-4, 1e-3)
 
 
-def masked_largest():
+def largest_loss():
     """Its loss is compared with all its elements, after a loop that has computed the gradient's factors already."""
     u = gg.input("u", ("n", 3), "float64")
     return gg.max(sigmoid_cross_entropy(gg.arctanh(u), u)), [u]
 
 
-@pytest.mark.parametrize("name", [*MODELS, "masked largest"])
+@pytest.mark.parametrize("name", [*MODELS, "largest loss"])
 def test_what_a_loop_stores_is_read_by_another_one(name):
-    loss, wrt = masked_largest() if name == "masked largest" else MODELS[name].build()
+    loss, wrt = largest_loss() if name == "largest loss" else MODELS[name].build()
     made = gg.compile(loss, wrt=wrt).plan
     for planned in made.routines:
         loops = [one.loop for one in planned.loops]
@@ -124,7 +124,7 @@ def test_what_a_loop_stores_is_read_by_another_one(name):
 
 
 def test_what_is_stored_and_what_is_written_on_the_way_share_no_memory():
-    loss, wrt = masked_largest()
+    loss, wrt = largest_loss()
     u = np.array([[0.24938, 0.1, 0.05], [-0.3, 0.2, 0.7]])
     _, grads = gg.compile(loss, wrt=wrt)(u)
     (expected,) = interpret(list(gg.grad(loss, wrt)), {wrt[0]: u})
