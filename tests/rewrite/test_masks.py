@@ -42,9 +42,10 @@ def test_a_mask_is_not_converted():
     assert "np.copyto(" not in source
 
 
-def test_the_gradient_of_relu_by_hand_is_the_derived_one():
+@pytest.mark.parametrize("operands", [(X, 0), (0, X)], ids=["x, 0", "0, x"])
+def test_the_gradient_of_relu_by_hand_is_the_derived_one(operands):
     """Also where the cotangent has overflowed: the slope there is 0, not nan."""
-    by_hand = gg.compile({"y": gg.maximum(X, 0), "d": PRODUCTS["mask"]()}, inputs=[X, G])
+    by_hand = gg.compile({"y": gg.maximum(*operands), "d": PRODUCTS["mask"]()}, inputs=[X, G])
     assert [firing.rule for firing in by_hand.firings] == ["gradient_of_relu"]
     x = -np.ones((2, 3), np.float32)
     np.testing.assert_array_equal(by_hand(x, BAD)["d"], np.zeros((2, 3)))

@@ -65,7 +65,7 @@ def _of_relu(node: Node, present: Collection[Node]) -> Outcome:
         if mask.op.name != "cast" or mask.inputs[0].op.name != "greater":
             continue
         x, least = mask.inputs[0].inputs
-        if scalar_value(least) == 0 and maximum(x, least) in present:
+        if scalar_value(least) == 0 and (maximum(x, least) in present or maximum(least, x) in present):
             return Found(choose(mask.inputs[0], g, 0), (mask,))
     return None
 
