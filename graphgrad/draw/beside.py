@@ -35,7 +35,7 @@ def _x(x: float, shift: float) -> float:
 
 
 def _card(card: Card, shift: float, bands: int) -> Card:
-    return replace(card, x=_x(card.x, shift), band=None if card.band is None else card.band + bands)
+    return card._replace(x=_x(card.x, shift), band=None if card.band is None else card.band + bands)
 
 
 def _edge(edge: Edge, shift: float) -> Edge:

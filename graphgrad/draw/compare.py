@@ -175,6 +175,6 @@ def _changed(steps: Sequence[Step]) -> tuple[list[Step], tuple[str, ...]]:
     for step in steps:
         if step.key in near:
             inputs = tuple(key for key in step.inputs if key not in hidden)
-            shown.append(replace(step, inputs=inputs, flows=(False,) * len(inputs)))
+            shown.append(step._replace(inputs=inputs, flows=(False,) * len(inputs)))
     told = "1 statement stays and is" if len(hidden) == 1 else f"{len(hidden):,} statements stay and are"
     return shown, (f"{told} not shown",)

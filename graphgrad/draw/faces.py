@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal, NamedTuple
 
 from graphgrad.draw.shapes import BAR_HEIGHT, PAD_X, PAD_Y, Line, Run, line_height
@@ -22,6 +23,7 @@ LEAF_WIDTH, GRADIENT_WIDTH = 170.0, 215.0
 TIE_WIDTH = 300.0
 FOLD = 4.0
 """How far the second border of a folded card stands out."""
+_BRACKET_OR_SPACE = re.compile(r"[][(){} ]")
 
 MARKS: dict[Mark, str] = {"": "", "same": "", "removed": "−  ", "merged": "=  ", "new": "+  "}
 """What stands before the op, so that a mark is seen without its colour."""
@@ -147,11 +149,14 @@ def _wrapped(line: str) -> list[str]:
 def _break(line: str, room: int) -> int:
     """The space to break at: not too far left, within few brackets, after a comma or before an operator."""
     best, found, depth = (room, 0, 0), 0, 0
-    for at, letter in enumerate(line[:room]):
-        depth += (letter in "([{") - (letter in ")]}")
+    for match in _BRACKET_OR_SPACE.finditer(line, 0, room):
+        at, letter = match.start(), match[0]
+        if letter != " ":
+            depth += 1 if letter in "([{" else -1
+            continue
         operator = line[at + 1 : at + 2] in "+-*/@"
         cost = (depth, 0 if line[at - 1] == "," else 1 if operator else 2, -at)
-        if letter == " " and "=" not in line[at - 1 : at + 2] and at > room // 4 and cost < best:
+        if "=" not in line[at - 1 : at + 2] and at > room // 4 and cost < best:
             best, found = cost, at
     return found
 

@@ -91,7 +91,7 @@ class _Folding:
     def _step(self, number: int, unit: Unit) -> Step:
         steps = [self.old.steps[at] for at in unit.steps]
         if not unit.is_folded:
-            return replace(steps[0], inputs=tuple(map(self._key, steps[0].inputs)))
+            return steps[0]._replace(inputs=tuple(map(self._key, steps[0].inputs)))
         outside = self._outside(number, steps)
         flows: dict[str, bool] = {}
         for key, flow in outside.items():

@@ -94,6 +94,9 @@ def _passing(edges: Sequence[Edge], heads: Sequence[float]) -> list[list[float]]
     order = sorted(range(len(heads)), key=heads.__getitem__)
     levels = [heads[number] for number in order]
     for edge in edges:
+        heights = [y for _, y in edge.points[::3]]
+        if bisect_left(levels, min(heights) - 7) == bisect_right(levels, max(heights) + 7):
+            continue  # as nearly all
         for (x0, y0), (x1, y1) in pairwise(edge.points[::3]):
             if abs(y1 - y0) < 0.1:
                 continue  # runs sideways: those stay clear of heads

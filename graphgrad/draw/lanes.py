@@ -64,6 +64,13 @@ class _Skyline:
                 found.append(self.whole[node])
         return max(found)
 
+    def reaches(self) -> list[float]:
+        """The reach of every row."""
+        whole = list(self.whole)
+        for node in range(2, 2 * self.size):
+            whole[node] = max(whole[node], whole[node >> 1])
+        return [max(pair) for pair in zip(self.top[self.size :], whole[self.size :], strict=True)]
+
     def lift(self, first: int, last: int, reach: float) -> None:
         """Every one of these rows reaches at least this far from now on."""
         for node in self._cover(first, last):
@@ -121,8 +128,8 @@ def lanes(
         if last - first < SHORT:
             for row_taken in taken[first : last + 1]:
                 row_taken.append((place, place))
-    reaches = [(left.highest(row, row), right.highest(row, row)) for row in range(len(rows))]
-    return made, tuple(-reach[0] for reach in reaches), tuple(reach[1] for reach in reaches)
+    outer, inner = left.reaches()[: len(rows)], right.reaches()[: len(rows)]
+    return made, tuple(-reach for reach in outer), tuple(inner)
 
 
 def _room(x: float, block: Block, last: bool) -> tuple[float, float]:

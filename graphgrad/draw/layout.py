@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from graphgrad.draw.lanes import TIE_ROOM, Lane, lanes
 from graphgrad.draw.ports import Route, routes
@@ -18,8 +19,7 @@ UNIT_GAP = 36.0
 SNAP = 40.0
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """The room that one pair of cards needs, seen from the middle of its card on the left."""
 
     half: float
@@ -32,8 +32,7 @@ class Block:
     """Whether a line crosses the picture from here."""
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """An edge from one block to another, further down."""
 
     tail: int

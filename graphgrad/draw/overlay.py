@@ -51,8 +51,7 @@ def measured(story: Story, cards: Cards, report: Report, *, lines: bool = False)
         for node in kept(report.plan.schedule.residuals):
             note(node, Measure(kept=_at(cards.kept_bytes(node), report.sizes)))
     steps = [
-        replace(
-            step,
+        step._replace(
             measure=found.get((step.key, "left")),
             backward_measure=found.get((step.key, "right")),
             keeps=tuple(_kept(one, report.sizes) for one in step.keeps),
@@ -96,10 +95,10 @@ def labelled(story: Story, report: Report) -> Story:
         if one is None or not (amount(one) or _roughly(one.flops)):
             return None
         text = _time_text(one, whole) if timed else _memory_text(one)
-        return replace(one, text=text, share=amount(one) / amount(largest) if amount(one) else None)
+        return one._replace(text=text, share=amount(one) / amount(largest) if amount(one) else None)
 
     steps = [
-        replace(step, measure=label(step.measure), backward_measure=label(step.backward_measure))
+        step._replace(measure=label(step.measure), backward_measure=label(step.backward_measure))
         for step in story.steps
     ]
     if isinstance(report, Profile):

@@ -27,8 +27,7 @@ class Dock(NamedTuple):
     """How many edges join it to the card; 0 for a gradient to which nothing flows."""
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """A card of the left half and its mirror image."""
 
     key: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from graphgrad.draw.shapes import Point
 
@@ -22,25 +21,25 @@ def rounded(corners: Sequence[Point], *, arrow: bool) -> tuple[tuple[Point, ...]
         line[-1] = _towards(tip, line[-2], ARROW)
     if len(line) == 2:
         return (line[0], *_straight(*line)), tip
-    last = len(line) - 2
-    lengths = [_length(one, other) for one, other in pairwise(line)]
     points = [line[0]]
-    for at in range(last):
+    (x0, y0), (x, y) = line[:2]
+    back_x, back_y = x0 - x, y0 - y
+    back = into = abs(back_x) + abs(back_y)
+    for at, (x1, y1) in enumerate(line[2:], 3):
+        on_x, on_y = x1 - x, y1 - y
+        on = abs(on_x) + abs(on_y)
         # Half of a piece that has a corner at its other end too, all of one that ends.
-        into = lengths[at] if at == 0 else lengths[at] / 2
-        out = lengths[at + 1] if at + 1 == last else lengths[at + 1] / 2
-        radius = min(RADIUS, into, out)
-        (x0, y0), (x, y), (x1, y1) = line[at : at + 3]
-        back, on = radius / (lengths[at] or 1.0), radius / (lengths[at + 1] or 1.0)
-        x0, y0, x1, y1 = (x0 - x) * back, (y0 - y) * back, (x1 - x) * on, (y1 - y) * on
-        start = x + x0, y + y0
-        if _length(points[-1], start) > 0.01:
-            points += _straight(points[-1], start)
+        radius = min(RADIUS, into, on if at == len(line) else on / 2)
+        part = radius / (back or 1.0)
+        x0, y0 = back_x * part, back_y * part
+        _go_on(points, (x + x0, y + y0))
         points.append((x + x0 * _FLAT, y + y0 * _FLAT))
-        points.append((x + x1 * _FLAT, y + y1 * _FLAT))
-        points.append((x + x1, y + y1))
-    if len(points) == 1 or _length(points[-1], line[-1]) > 0.01:
-        points += _straight(points[-1], line[-1])
+        part = radius / (on or 1.0)
+        x0, y0 = on_x * part, on_y * part
+        points.append((x + x0 * _FLAT, y + y0 * _FLAT))
+        points.append((x + x0, y + y0))
+        x, y, back_x, back_y, back, into = x1, y1, -on_x, -on_y, on, on / 2
+    _go_on(points, line[-1])
     return tuple(points), tip
 
 
@@ -81,6 +80,12 @@ def _between(one: Point, other: Point, part: float) -> Point:
 def _towards(start: Point, target: Point, distance: float) -> Point:
     length = _length(start, target)
     return _between(start, target, min(1.0, distance / length)) if length else start
+
+
+def _go_on(points: list[Point], end: Point) -> None:
+    """Straight on to ``end``, unless the last corner ends there."""
+    if _length(points[-1], end) > 0.01:
+        points += _straight(points[-1], end)
 
 
 def _straight(start: Point, end: Point) -> tuple[Point, Point, Point]:

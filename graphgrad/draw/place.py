@@ -19,6 +19,7 @@ DOCK_GAP = 42.0
 TIE_DROP = 15.0
 SPLIT = 9.0
 """Half the distance of two lines across the picture at one pair."""
+_SYMBOLS = re.compile("[^A-Za-z0-9]+")
 
 
 def text_label(id: str, line: Line, x: float, y: float, *, center: bool = False) -> Label:
@@ -174,6 +175,8 @@ class Placer:
 
     def _corners(self, route: Route, start: float, end: float) -> list[Point]:
         leave = self.heights.exits[self.row_of[route.tail]] + TRACK * route.exit_track
+        if route.lane is None and route.exit == route.entry:
+            return [(route.exit, start), (route.entry, end)]
         if route.lane is None:
             return [(route.exit, start), (route.exit, leave), (route.entry, leave), (route.entry, end)]
         enter = self.heights.entries[self.row_of[route.head] - 1] + TRACK * route.entry_track
@@ -250,4 +253,4 @@ class Placer:
 
 
 def _slug(key: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "_", key)[:24].strip("_") or "x"
+    return _SYMBOLS.sub("_", key)[:24].strip("_") or "x"

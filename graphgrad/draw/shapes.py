@@ -6,7 +6,6 @@ Points are in 1/72 inch, the origin is the top left corner, y grows downwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from graphgrad.draw.style import CardKind, EdgeKind, Role, Theme, text_width
@@ -44,8 +43,7 @@ def line_height(line: Line) -> float:
     return 1.2 * max([run.size for run in line]) + 2
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """A box with text: an op, its chain-rule step, or the pill of a leaf or a gradient."""
 
     id: str
@@ -68,7 +66,7 @@ class Card:
     bar: float | None = None
     """How far its bar, which stands below the text, is filled, from 0 to 1; None: it has none."""
 
-    @cached_property
+    @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom."""
         w, h = self.width / 2, self.height / 2

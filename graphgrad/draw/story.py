@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphgrad.core.dim import Size, add
 
@@ -18,8 +18,7 @@ Mark = Literal["", "same", "removed", "merged", "new"]
 """What a pass did to a step: nothing, took it away, found that another one has its value, or made it."""
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A value that comes from outside: data, a parameter, a state, a constant array."""
 
     key: str
@@ -36,8 +35,7 @@ class Leaf:
     example ``("∂loss/∂w1",)``; the shape is added."""
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """A forward value that the backward step reads."""
 
     name: str
@@ -47,8 +45,7 @@ class Kept:
     """The same as a number or a formula."""
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(NamedTuple):
     """What a report measured of a card, and how it is shown."""
 
     seconds: float = 0.0
@@ -73,8 +70,7 @@ class Measure:
         return Measure(sum(one.seconds for one in found), kept, flops)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One forward op and, on the same row, its chain-rule step."""
 
     key: str
@@ -124,8 +120,7 @@ class Step:
     """False: no layer has the name in its scope; it is that of what the step leads to."""
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """A step (or leaf) that is an output of the model."""
 
     key: str

@@ -27,6 +27,8 @@ EdgeKind = Literal["forward", "backward", "param", "data", "grad", "kept", "uses
 SANS = "Helvetica,Arial,sans-serif"
 MONO = "Consolas,Menlo,Liberation Mono,monospace"
 MONO_EM = 0.602
+WIDE_EM = 1.35
+"""Emoji fonts run wider than an em."""
 SUBSTITUTE = 1.16
 """How much wider than Helvetica a font may be that stands in for it, such as DejaVu Sans; text has room for that."""
 ELLIPSIS = "…"
@@ -139,66 +141,78 @@ EDGES: dict[EdgeKind, EdgeStyle] = {
 }
 
 
+@lru_cache(4096)
 def line_width(elements: int | None) -> float:
     """How thick the edge of a value is: 1.1, and 0.3 for every factor of ten (unknown: as 1,000)."""
     return round(1.1 + 0.3 * math.log10(max(1000 if elements is None else elements, 1)), 2)
 
 
-def _table(widths: str) -> tuple[float, ...]:
-    return tuple(int(w) / 1000 for w in widths.split())
+class _Advances(dict[str, float]):
+    """The advance width of every character, in ems; what no table has is estimated once."""
+
+    def __init__(self, thousandths: str) -> None:
+        super().__init__(
+            zip(map(chr, range(32, 127)), (int(w) / 1000 for w in thousandths.split()), strict=True)
+        )
+        self.update(_OTHER)
+
+    def __missing__(self, char: str) -> float:
+        self[char] = width = self._estimate(char)
+        return width
+
+    def _estimate(self, char: str) -> float:
+        if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+            return 0.0
+        base = unicodedata.normalize("NFD", char)[0]
+        if " " <= base <= "~":
+            return self[base]
+        if _is_wide(char):
+            return WIDE_EM
+        return 0.9 if unicodedata.category(char)[0] == "S" else 0.75
 
 
+class _MonoAdvances(dict[str, float]):
+    """The same of a font whose letters are all equally wide."""
+
+    def __missing__(self, char: str) -> float:
+        self[char] = width = 0.0 if unicodedata.combining(char) else WIDE_EM if _is_wide(char) else MONO_EM
+        return width
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF" or ord(char) >= 0x1F000
+
+
+_OTHER = {
+    "×": 0.584, "·": 0.333, "∂": 0.55, "→": 1.0, "↓": 0.6, "↑": 0.6, "▸": 0.6, "ᵀ": 0.5, "⊙": 0.84, "≡": 0.6,
+    "…": 1.0, "−": 0.584, "²": 0.35, "³": 0.35, "¹": 0.35, "Σ": 0.62, "√": 0.6, "≥": 0.6, "≤": 0.6,
+}  # fmt: skip
 # The advance widths of U+0020..U+007E in Adobe's metrics, in thousandths of an em.
-_REGULAR = _table(
+_REGULAR = _Advances(
     "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 "
     "556 278 278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 "
     "722 667 611 722 667 944 667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 "
     "500 222 833 556 556 556 556 333 500 278 556 500 722 500 500 500 334 260 334 584"
 )
-_BOLD = _table(
+_BOLD = _Advances(
     "278 333 474 556 556 889 722 238 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 "
     "556 333 333 584 584 584 611 975 722 722 722 722 667 611 778 722 278 556 722 611 833 722 778 667 778 "
     "722 667 611 722 667 944 667 667 611 333 278 333 584 556 333 556 611 556 611 556 333 611 611 278 278 "
     "556 278 889 611 611 611 611 389 556 333 611 556 778 556 556 500 389 280 389 584"
 )
-_OTHER = {
-    "×": 0.584, "·": 0.333, "∂": 0.55, "→": 1.0, "↓": 0.6, "↑": 0.6, "▸": 0.6, "ᵀ": 0.5, "⊙": 0.84, "≡": 0.6,
-    "…": 1.0, "−": 0.584, "²": 0.35, "³": 0.35, "¹": 0.35, "Σ": 0.62, "√": 0.6, "≥": 0.6, "≤": 0.6,
-}  # fmt: skip
-
-
-@lru_cache(4096)
-def _char_width(char: str, bold: bool) -> float:
-    code = ord(char)
-    if 32 <= code < 127:
-        return (_BOLD if bold else _REGULAR)[code - 32]
-    if char in _OTHER:
-        return _OTHER[char]
-    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0.0
-    base = unicodedata.normalize("NFD", char)[0]
-    if 32 <= ord(base) < 127:
-        return (_BOLD if bold else _REGULAR)[ord(base) - 32]
-    if unicodedata.east_asian_width(char) in "WF" or code >= 0x1F000:
-        return 1.35  # emoji fonts run wider than an em
-    return 0.9 if unicodedata.category(char)[0] == "S" else 0.75
-
-
-def _mono_width(char: str) -> float:
-    if unicodedata.combining(char):
-        return 0.0
-    return 1.35 if unicodedata.east_asian_width(char) in "WF" or ord(char) >= 0x1F000 else MONO_EM
+_MONO = _MonoAdvances()
 
 
 @lru_cache(1 << 15)
 def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
     """The width of ``text`` in points."""
-    if mono:
-        return size * (len(text) * MONO_EM if text.isascii() else sum(_mono_width(c) for c in text))
-    if text.isascii() and text.isprintable():
-        widths = _BOLD if bold else _REGULAR
-        return size * sum([widths[code - 32] for code in text.encode("ascii")])
-    return size * sum(_char_width(char, bold) for char in text)
+    if mono and text.isascii():
+        return size * (len(text) * MONO_EM)
+    return size * sum(map(_advances(bold, mono).__getitem__, text))
+
+
+def _advances(bold: bool, mono: bool) -> dict[str, float]:
+    return _MONO if mono else _BOLD if bold else _REGULAR
 
 
 def shorten(text: str, width: float, size: float, *, bold: bool = False, mono: bool = False) -> str:
@@ -208,27 +222,26 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False, mono: b
     room = width - size * (MONO_EM if mono else 1.0)
     if mono and text.isascii():
         return text[: max(int(room / (size * MONO_EM)), 0)].rstrip() + ELLIPSIS
-    used, kept = 0.0, 0
+    used, kept, advances = 0.0, 0, _advances(bold, mono)
     for char in text:
-        used += size * (_mono_width(char) if mono else _char_width(char, bold))
+        used += size * advances[char]
         if used > room:
             break
         kept += 1
     return text[:kept].rstrip() + ELLIPSIS
 
 
-@lru_cache(1 << 14)
 def clean(text: str) -> str:
     """``text`` on one line, without what formats cannot hold: controls, lone surrogates, direction marks."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # as nearly all is
         return text
     return "".join(map(_visible, text))
 
 
 def clean_lines(text: str) -> str:
     """``text`` with its lines kept, each without characters that no picture holds."""
-    if "\n" not in text:
-        return clean(text)
+    if text.replace("\n", "").isprintable():
+        return text
     return "\n".join(clean(line) for line in text.split("\n"))
 
 

@@ -192,7 +192,7 @@ def test_very_long_statements_are_cut_and_kept_in_the_tooltip() -> None:
     scene = build_scene(stories.attention())
     card = next(c for c in scene.cards if c.key == "p" and c.side == "right")
     assert "d_m = p * (d_p - np.sum(d_p * p, axis=-1, keepdims=True))" in card.tooltip
-    long = replace(stories.single().steps[0], lines=("y = " + "x + " * 200 + "x",))
+    long = stories.single().steps[0]._replace(lines=("y = " + "x + " * 200 + "x",))
     scene = build_scene(replace(stories.single(), steps=(long,)))
     shown = [line[0].text for line in scene.cards[1].text[1:]]
     assert len(shown) == 3 and shown[2].endswith("…") and all(45 <= len(line) <= 52 for line in shown)
@@ -201,7 +201,7 @@ def test_very_long_statements_are_cut_and_kept_in_the_tooltip() -> None:
 
 def test_statements_go_on_in_the_next_line_within_as_few_brackets_as_possible() -> None:
     line = "total = np.exp(np.minimum(first, 0)) / (1 + np.exp(-np.abs(first)))"
-    long = replace(stories.single().steps[0], lines=(line,))
+    long = stories.single().steps[0]._replace(lines=(line,))
     scene = build_scene(replace(stories.single(), steps=(long,)))
     shown = [line[0].text for line in scene.cards[1].text[1:]]
     assert shown == ["total = np.exp(np.minimum(first, 0))", "    / (1 + np.exp(-np.abs(first)))"]
