@@ -64,6 +64,8 @@ class Destination:
     """The array to write it into; None: a new one."""
     scratch: tuple[str, ...] = ()
     """Arrays of the result's spec that hold nothing."""
+    rows: Size | None = None
+    """The rows of a tile, where one is computed and may have many."""
 
 
 class Speller(Protocol):

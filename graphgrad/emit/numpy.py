@@ -164,7 +164,8 @@ class Writer:
             out = self._array(buffer)
         elif out is None and scratch:
             out = f"np.empty({self.shape(node.shape)}, {dtype_text(node.dtype)})"
-        written = node.op.into(self, self.parts(node, routine.inside), node, Destination(out, scratch))
+        to = Destination(out, scratch, None if self.loop is None else self.loop.many_rows)
+        written = node.op.into(self, self.parts(node, routine.inside), node, to)
         if isinstance(written, Form):
             return (f"{name} = {written.text}",)
         if written is not None and out is not None and out == self._part(node):

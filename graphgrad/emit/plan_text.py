@@ -52,7 +52,7 @@ def which_loop(plan: Plan, loop: PlannedLoop) -> str:
 
 
 def how_often(plan: Plan, loop: PlannedLoop) -> str:
-    """How a loop runs: ``1,024 rows at a time, on every core``."""
+    """How a loop runs: ``up to 1,024 rows at a time, on every core``."""
     space = next(space for space in plan.tiles if space.rows == loop.loop.rows)
     threads, at_most = plan.schedule.interface.threads, plan.most_threads
     if threads == 1 or (threads is None and at_most == 1):
@@ -67,7 +67,7 @@ def how_often(plan: Plan, loop: PlannedLoop) -> str:
     rows = (
         f"{most:,} row{'s' * (most != 1)}" if isinstance(most, int) else f"{bytes_text(space.room)} of rows"
     )
-    return f"{rows} at a time{where}"
+    return f"up to {rows} at a time{where}"
 
 
 def _rows(loop: PlannedLoop) -> str:

@@ -13,6 +13,7 @@ from graphgrad.core.node import Node
 from graphgrad.core.op import BROADCAST, REDUCED, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Shape, Spec, broadcast
+from graphgrad.ops import tall
 from graphgrad.ops.family import promoting
 from graphgrad.ops.leaf import Operand
 from graphgrad.ops.movement import expand_dims, squeeze, sum_to
@@ -83,6 +84,8 @@ def _product_into(speller: Speller, parts: Sequence[Form], node: Node, to: Desti
     plain = all(
         part.ndim <= 2 and any(isinstance(n, int) and n > 1 for n in part.shape) for part in node.inputs
     )
+    if plain and (form := tall.spell(speller, parts, node, to)):
+        return form
     function = "dot" if plain else "matmul"
     return Form(f"np.{function}({parts[0].text}, {parts[1].text}, out={to.out})")
 

@@ -7,7 +7,7 @@ that nothing reads any more, or, element by element, that of an operand it is th
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,6 +82,7 @@ def place(
     anew: Mapping[Node, None],
     combined: Container[Node] = (),
     filled: Container[Node] = (),
+    scratch_of: Callable[[Node], int] = lambda node: node.op.scratch,
 ) -> Placement:
     """Give the values of a function their buffers.
 
@@ -99,6 +100,8 @@ def place(
         Values that a loop puts together of its tiles' parts: they are made anew.
     filled:
         Values that a loop fills tile by tile, while it reads what it needs.
+    scratch_of:
+        How many arrays like its result a node needs on the way.
     """
     own = dict.fromkeys(fresh)
     wanted = {
@@ -134,8 +137,9 @@ def place(
             else:
                 buffers[node] = take(node.spec)
         by_loop = node in combined or node in filled
-        if node.op.scratch and node.op.into is not None and node not in anew and not by_loop:
-            scratch[node] = tuple(take(node.spec) for _ in range(node.op.scratch))
+        needed = 0 if by_loop or node in anew or node.op.into is None else scratch_of(node)
+        if needed:
+            scratch[node] = tuple(take(node.spec) for _ in range(needed))
             for buffer in scratch[node]:
                 free.setdefault(buffer.spec, []).append(buffer)
         for dead in dying.get(at, ()):

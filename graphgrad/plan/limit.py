@@ -39,10 +39,16 @@ def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
         most = LARGEST
         while most:
             plan = attempt(keeps, most)
+            lower = min([most, *(space.height for space in plan.tiles)]) // 2 if plan.tiles else 0
             if bytes_at_any_size(plan, threads or 1) <= limit:
-                return replace(plan, most_threads=threads or _threads_within(plan, limit))
+                number = threads or _threads_within(plan, limit)
+                if number == 1 and threads is None and lower:  # two threads are worth more than higher tiles
+                    other = attempt(keeps, lower)
+                    if bytes_at_any_size(other, 2) <= limit:
+                        plan, number = other, _threads_within(other, limit)
+                return replace(plan, most_threads=number)
             smallest = _smaller(smallest, plan, threads or 1)
-            most = min([most, *(space.height for space in plan.tiles)]) // 2 if plan.tiles else 0
+            most = lower
     assert smallest is not None  # there was an attempt
     raise _refusal(smallest, limit, threads or 1)
 

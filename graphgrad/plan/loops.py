@@ -11,6 +11,7 @@ from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
 from graphgrad.core.spec import Spec
 from graphgrad.core.traverse import users
+from graphgrad.ops import tall
 from graphgrad.plan.buffers import Buffer, Placement, is_small, place, small
 from graphgrad.plan.check import check_ownership, check_placement
 from graphgrad.plan.inline import inlined, is_number, same_term, written_with
@@ -48,6 +49,11 @@ class PlannedLoop:
         own = (node for node in self.loop.steps if node not in self.placement.scratch)
         made = (tuple(node.op.temporaries(node)) for node in own)
         return max(made, key=lambda specs: sum(usual(spec.nbytes) for spec in specs), default=())
+
+    @property
+    def many_rows(self) -> Size | None:
+        """The size that a tile's rows are, if there may be many: for `graphgrad.ops.tall`."""
+        return self.loop.tile if self.most > tall.MANY else None
 
     @property
     def outputs(self) -> tuple[Node, ...]:
@@ -245,6 +251,11 @@ def plan_loop(graph: Graph, routine: Routine, loop: Loop, most: int) -> PlannedL
     inside = inlined(own, body, (), anew)
     statements = written_with(loop.steps, inside)
     placement = place(statements, given, given, anew)
+    rows = _rows(loop, placement, most)
+    if rows > tall.MANY:
+        placement = place(
+            statements, given, given, anew, scratch_of=lambda node: tall.scratch(node, loop.tile)
+        )
     check_placement(statements, given, placement)
     check_ownership([node for node in given if not node.op.view], placement)
     numbers: dict[Spec, int] = {}
@@ -253,7 +264,7 @@ def plan_loop(graph: Graph, routine: Routine, loop: Loop, most: int) -> PlannedL
         if node.op.into is not None and not is_small(node):
             numbers[node.spec] = numbers.get(node.spec, -1) + 1
             parts[node] = Buffer(node.spec, numbers[node.spec])
-    return PlannedLoop(loop, body, own, statements, inside, placement, parts, _rows(loop, placement, most))
+    return PlannedLoop(loop, body, own, statements, inside, placement, parts, rows)
 
 
 def _rows(loop: Loop, placement: Placement, most: int) -> int:
@@ -262,6 +273,8 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
     def of_one_row(sizes: Iterable[Size]) -> int:
         return sum(evaluate(size, {name: _count(loop, name) for name in symbols(size)}) for size in sizes)
 
+    own = [node for node in loop.steps if not node.op.view and node.op.name != "matmul"]
+    made = [size for node in own if (size := _of_each_row(loop, node.size))]
     moved = [spec.nbytes for spec in dict.fromkeys(node.spec for node in (*loop.slices, *loop.stored))]
     flops = (node.op.cost(tuple(part.spec for part in node.inputs), node.spec) for node in loop.steps)
     return rows_for(
@@ -269,10 +282,16 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
         of_one_row(moved),
         of_one_row(node.spec.nbytes for node in loop.partial),
         of_one_row(flops),
-        max((of_one_row([node.size]) for node in loop.steps), default=1),
+        sum(made) / max(len(made), 1),
         min(loop.rows, most) if isinstance(loop.rows, int) else most,
     )
 
 
-def _count(loop: Loop, name: str) -> int:
-    return 1 if name == loop.tile else OTHER
+def _of_each_row(loop: Loop, size: Size) -> int:
+    """By how much a size grows with a row; 0 for the sum over rows."""
+    one, two = (evaluate(size, {name: _count(loop, name, rows) for name in symbols(size)}) for rows in (1, 2))
+    return two - one
+
+
+def _count(loop: Loop, name: str, rows: int = 1) -> int:
+    return rows if name == loop.tile else OTHER

@@ -60,7 +60,7 @@ def forward_and_backward(x, y, rate, v, w, *, cotangent=1.0):
         d_w = x_tile.T @ d_error                                # matmul:    dB = A.T G
         return total, d_w
 
-    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))   # 65,536 rows at a time, on every core
+    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))   # up to 65,536 rows at a time, on every core
 
     # forward
     loss = total / batch                                        # gg.mean(error**2)  models.py:46
@@ -82,7 +82,7 @@ def forward(x, y, rate, v, w):
         total = squared.sum()                                # gg.mean(error**2)  models.py:46
         return total,
 
-    (total,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
+    (total,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # up to 65,536 rows at a time, on every core
     loss = total / batch                                     # gg.mean(error**2)  models.py:46
     return loss, (x, error)
 
@@ -102,7 +102,7 @@ def backward(residuals, cotangent=1.0):
         d_w = x_tile.T @ d_error                           # matmul:    dB = A.T G
         return d_w,
 
-    (d_w,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
+    (d_w,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # up to 65,536 rows at a time, on every core
     return {"w": d_w}
 
 
@@ -126,7 +126,7 @@ def step(x, y, rate, v, w):
         d_w = x_tile.T @ d_error                               # matmul:    dB = A.T G
         return total, d_w
 
-    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))  # 65,536 rows at a time, on every core
+    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))  # up to 65,536 rows at a time, on every core
 
     # forward
     loss = total / batch                                       # gg.mean(error**2)       models.py:46
@@ -494,7 +494,9 @@ class _Share:
 
     def __init__(self, tile, first, last, most, kinds, sizes, how, sums=None):
         self.tile, self.first, self.last, self.how = tile, first, last, how
-        self.rows, self.kinds, self.sizes = min(most, last - first), kinds, sizes
+        self.kinds, self.sizes = kinds, sizes
+        tiles = -(-(last - first) // most)
+        self.rows = -(-(last - first) // tiles)  # as many in each: the last may have fewer
         self.held = _hold(kinds[0], self.rows, sizes[0])
         self.part = None if kinds[1] is None else _borrow(kinds[1], *sizes[1])
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
@@ -526,7 +528,7 @@ class _Share:
 
 def _least(most):
     """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
-    return most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4 + 1
+    return most // (2 if getattr(sys, "_is_gil_enabled", lambda: True)() else 8) + 1
 
 
 def _by_tiles(
@@ -546,7 +548,7 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
-    if count <= most:
+    if count <= _least(most):
         if kinds[0] is None:
             return tile(0, count, None, new)
         key = _Held, (kinds[0], *sizes[0])

@@ -6,8 +6,8 @@ Emitted by graphgrad from models.py, level "default", graph 3a8de782f254. Needs 
 
     x  float64 (n, 4)  input      w  float64 (4, 2)  parameter
 
-Memory beyond the arguments: 132 * min(n, 8192) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of it
-results, and the rest is kept for its next. A further thread takes 1.08 MB at most.
+Memory beyond the arguments: 132 * min(n, 32768) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of
+it results, and the rest is kept for its next. A further thread takes 4.33 MB at most.
 """
 
 import atexit
@@ -98,8 +98,8 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
         d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
         return total_2, d_w_product, d_w_product_2
 
-    # 8,192 rows at a time, on every core
-    total_2, d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
+    # up to 32,768 rows at a time, on every core
+    total_2, d_w_product, d_w_product_2 = _by_tiles(tile, n, 32768, (_Tile, None))
 
     # backward: encoder
     d_w = d_w_product + d_w_product_2                              # sum:       w is used more than once
@@ -143,7 +143,7 @@ def forward(x, w):
         total_2 = squared.sum()                                 # gg.sum((back - x) ** 2)  models.py:59
         return total_2,
 
-    (total_2,) = _by_tiles(tile, n, 8192, (_Tile, None))        # 8,192 rows at a time, on every core
+    (total_2,) = _by_tiles(tile, n, 32768, (_Tile, None))       # up to 32,768 rows at a time, on every core
     return {"loss": total_2, "code": code.copy()}, (x, w, code, transposed, back, difference)
 
 
@@ -181,8 +181,8 @@ def _backward_from_loss(residuals, cotangent):
         d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
         return d_w_product, d_w_product_2
 
-    # 8,192 rows at a time, on every core
-    d_w_product, d_w_product_2 = _by_tiles(tile, n, 8192, (_Tile, None))
+    # up to 32,768 rows at a time, on every core
+    d_w_product, d_w_product_2 = _by_tiles(tile, n, 32768, (_Tile, None))
 
     # encoder
     d_w = d_w_product + d_w_product_2                             # sum:       w is used more than once
@@ -210,7 +210,8 @@ def _backward_from_code(residuals, cotangent):
         d_w = x_tile.T @ d_x_w                                     # matmul:    dB = A.T G
         return d_w,
 
-    (d_w,) = _by_tiles(tile, n, 8192, (_Tile, None))               # 8,192 rows at a time, on every core
+    # up to 32,768 rows at a time, on every core
+    (d_w,) = _by_tiles(tile, n, 32768, (_Tile, None))
     return {"w": d_w, "x": d_x}
 
 
@@ -583,7 +584,9 @@ class _Share:
 
     def __init__(self, tile, first, last, most, kinds, sizes, how, sums=None):
         self.tile, self.first, self.last, self.how = tile, first, last, how
-        self.rows, self.kinds, self.sizes = min(most, last - first), kinds, sizes
+        self.kinds, self.sizes = kinds, sizes
+        tiles = -(-(last - first) // most)
+        self.rows = -(-(last - first) // tiles)  # as many in each: the last may have fewer
         self.held = _hold(kinds[0], self.rows, sizes[0])
         self.part = None if kinds[1] is None else _borrow(kinds[1], *sizes[1])
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
@@ -615,7 +618,7 @@ class _Share:
 
 def _least(most):
     """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
-    return most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4 + 1
+    return most // (2 if getattr(sys, "_is_gil_enabled", lambda: True)() else 8) + 1
 
 
 def _by_tiles(
@@ -635,7 +638,7 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
-    if count <= most:
+    if count <= _least(most):
         if kinds[0] is None:
             return tile(0, count, None, new)
         key = _Held, (kinds[0], *sizes[0])

@@ -83,7 +83,7 @@ def forward_and_backward(class_, x_import_os, np_, *, cotangent=1.0):
         d_x_import_os = _sum_rows(d_x_import_os_product)  # multiply:  x_import_os was broadcast over größe
         return total, d_np_, d_x_import_os
 
-    # 32,768 rows at a time, on every core
+    # up to 32,768 rows at a time, on every core
     total, d_np_, d_x_import_os = _by_tiles(tile, gr_e, 32768, (_Tile, None), uses_blas=False)
 
     # forward: forward
@@ -111,7 +111,7 @@ def forward(class_, x_import_os, np_):
         total = squared.sum()                                 # gg.sum(total**2)               models.py:69
         return total,
 
-    # 32,768 rows at a time, on every core
+    # up to 32,768 rows at a time, on every core
     (total,) = _by_tiles(tile, gr_e, 32768, (_Tile, None), uses_blas=False)
 
     # forward
@@ -144,7 +144,7 @@ def backward(residuals, cotangent=1.0):
         d_x_import_os = _sum_rows(d_x_import_os_product)  # multiply:  x_import_os was broadcast over größe
         return d_np_, d_x_import_os
 
-    # 32,768 rows at a time, on every core
+    # up to 32,768 rows at a time, on every core
     d_np_, d_x_import_os = _by_tiles(tile, gr_e, 32768, (_Tile, None), uses_blas=False)
     return {"{x}": d_x_import_os, "a, b": d_np_, "print()": d_lambda_0}
 
@@ -504,7 +504,9 @@ class _Share:
 
     def __init__(self, tile, first, last, most, kinds, sizes, how, sums=None):
         self.tile, self.first, self.last, self.how = tile, first, last, how
-        self.rows, self.kinds, self.sizes = min(most, last - first), kinds, sizes
+        self.kinds, self.sizes = kinds, sizes
+        tiles = -(-(last - first) // most)
+        self.rows = -(-(last - first) // tiles)  # as many in each: the last may have fewer
         self.held = _hold(kinds[0], self.rows, sizes[0])
         self.part = None if kinds[1] is None else _borrow(kinds[1], *sizes[1])
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
@@ -536,7 +538,7 @@ class _Share:
 
 def _least(most):
     """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
-    return most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4 + 1
+    return most // (2 if getattr(sys, "_is_gil_enabled", lambda: True)() else 8) + 1
 
 
 def _by_tiles(
@@ -556,7 +558,7 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
-    if count <= most:
+    if count <= _least(most):
         if kinds[0] is None:
             return tile(0, count, None, new)
         key = _Held, (kinds[0], *sizes[0])

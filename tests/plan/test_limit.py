@@ -126,13 +126,18 @@ def test_tiles_are_as_large_as_the_limit_lets_them_be():
 
 def test_threads_share_the_limit():
     """A further thread takes its tile, its part of the sums, and its sums."""
-    one, several = lesson8(10**6), lesson8(8 * 10**6)
+    one, several = lesson8(500_000), lesson8(8 * 10**6)
     assert one.plan.most_threads == 1 and "at_most=1" in one.source
-    assert several.plan.most_threads == 6 and "at_most=6" in several.source
+    assert several.plan.most_threads == 3 and "at_most=3" in several.source
     two, four = (lesson8(2 * 10**6, threads).plan.tiles[0].most for threads in (2, 4))
     assert four < two, "as many threads as were asked for run on smaller tiles"
     told = refusal("lesson8", 400_000, threads=2)
     assert "on 2 threads" in told and "or fewer threads" in told
+
+
+def test_two_threads_on_lower_tiles_are_preferred_to_one():
+    one, any_number = lesson8(10**6, 1).plan, lesson8(10**6).plan
+    assert any_number.most_threads == 2 and any_number.tiles[0].most == one.tiles[0].most // 2
 
 
 def test_a_limit_holds_for_all_cores_that_there_are(monkeypatch):

@@ -114,7 +114,7 @@ def test_every_number_of_threads_gives_what_the_interpreter_does(rows):
             np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
 
 
-def test_shares_are_at_least_a_tile_and_smaller_without_the_interpreter_s_lock(monkeypatch):
+def test_shares_are_at_least_half_a_tile_and_smaller_without_the_interpreter_s_lock(monkeypatch):
     compiled, given = model(threads=64), arrays(3 * TILE)
     counts = []
 
@@ -126,7 +126,7 @@ def test_shares_are_at_least_a_tile_and_smaller_without_the_interpreter_s_lock(m
     before = flat(compiled(*given))
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
     after = flat(compiled(*given))
-    assert counts == [3, -(-3 * TILE // (TILE // 4 + 1))]
+    assert counts == [-(-3 * TILE // (TILE // 2 + 1)), -(-3 * TILE // (TILE // 8 + 1))]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
@@ -460,11 +460,11 @@ def test_all_modules_of_a_process_share_one_team(tmp_path):
 
 
 def test_a_share_is_never_smaller_than_worth_it(monkeypatch):
-    assert tiles._least(1024) == 1024
+    assert tiles._least(1024) == 513
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    assert tiles._least(1024) == 257
+    assert tiles._least(1024) == 129
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True)
-    assert tiles._least(1024) == 1024
+    assert tiles._least(1024) == 513
 
 
 @pytest.mark.parametrize("given", ["two", "0", "-1", "1.5", "²", "1e3"])

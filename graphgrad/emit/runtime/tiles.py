@@ -72,7 +72,9 @@ class _Share:
 
     def __init__(self, tile, first, last, most, kinds, sizes, how, sums=None):
         self.tile, self.first, self.last, self.how = tile, first, last, how
-        self.rows, self.kinds, self.sizes = min(most, last - first), kinds, sizes
+        self.kinds, self.sizes = kinds, sizes
+        tiles = -(-(last - first) // most)
+        self.rows = -(-(last - first) // tiles)  # as many in each: the last may have fewer
         self.held = _hold(kinds[0], self.rows, sizes[0])
         self.part = None if kinds[1] is None else _borrow(kinds[1], *sizes[1])
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
@@ -104,7 +106,7 @@ class _Share:
 
 def _least(most):
     """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
-    return most if getattr(sys, "_is_gil_enabled", lambda: True)() else most // 4 + 1
+    return most // (2 if getattr(sys, "_is_gil_enabled", lambda: True)() else 8) + 1
 
 
 def _by_tiles(
@@ -124,7 +126,7 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
-    if count <= most:
+    if count <= _least(most):
         if kinds[0] is None:
             return tile(0, count, None, new)
         key = _Held, (kinds[0], *sizes[0])
