@@ -26,7 +26,7 @@ def test_forward_and_backward_of_lesson_8_are_one_loop():
     model = compiled("lesson8")
     rows = model.plan.tiles[0].most
     assert told(model) == [
-        f"  loop 1 over batch, {rows:,} rows at a time, on every core",
+        f"  loop 1 over batch, up to {rows:,} rows at a time, on every core",
         "    in tiles  x, y",
         "    whole     d_squared, w2, w1, b1, b2",
         "    adds up   total, d_b2, d_w2, d_b1, d_w1",
@@ -39,7 +39,7 @@ def test_every_call_of_a_loop_in_the_source_is_told_with_its_rows():
         model = compiled(name, threads=2)
         text, source = str(model.plan), model.source
         called = re.findall(r"_by_tiles\(tile\w*, \w+, (\w+)", source)
-        said = re.findall(r"  loop \d+ over \w+, (.+) at a time, on 2 threads", text)
+        said = re.findall(r"  loop \d+ over \w+, up to (.+) at a time, on 2 threads", text)
         assert len(called) == len(said) > 2, name
         for rows, told_so in zip(called, said, strict=True):
             if rows.isdecimal():

@@ -104,9 +104,12 @@ class _Share:
                 _give_back(part, *self.sizes[1])
 
 
+_has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; it may come with an import
+
+
 def _least(most):
     """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
-    return most // (2 if getattr(sys, "_is_gil_enabled", lambda: True)() else 8) + 1
+    return most // (2 if _has_lock() else 8) + 1
 
 
 def _by_tiles(
@@ -126,16 +129,17 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
-    if count <= _least(most):
+    if count <= most // 8 or count <= _least(most):
         if kinds[0] is None:
             return tile(0, count, None, new)
-        key = _Held, (kinds[0], *sizes[0])
-        last = _pool.free.get(key)
+        free, key = _pool.free, (_Held, (kinds[0], *sizes[0]))
+        last = free.pop(key, None)  # to be the one that was used last
         if last and len(last) == 1 and last[0].rows == count:  # as nearly always
-            del _pool.free[key]  # to be the one that was used last
             results = tile(0, count, last[0].work, new)
-            _pool.free[key] = last
+            free[key] = last
             return results
+        if last:
+            free[key] = last
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
         _give_back(held, kinds[0], *sizes[0])
