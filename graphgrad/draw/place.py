@@ -174,9 +174,9 @@ class Placer:
             self._edge(kind, tail, head, points, tip, line_width(pair.elements), label, pair.shape)
 
     def _corners(self, route: Route, start: float, end: float) -> list[Point]:
-        leave = self.heights.exits[self.row_of[route.tail]] + TRACK * route.exit_track
         if route.lane is None and route.exit == route.entry:
             return [(route.exit, start), (route.entry, end)]
+        leave = self.heights.exits[self.row_of[route.tail]] + TRACK * route.exit_track
         if route.lane is None:
             return [(route.exit, start), (route.exit, leave), (route.entry, leave), (route.entry, end)]
         enter = self.heights.entries[self.row_of[route.head] - 1] + TRACK * route.entry_track

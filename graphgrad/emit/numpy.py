@@ -153,7 +153,7 @@ class Writer:
     def _placed(self, node: Node, name: str, routine: PlannedRoutine | PlannedLoop) -> tuple[str, ...] | None:
         """The statements that compute a node where its value is to lie; None if its op's expression will do."""
         placement = routine.placement
-        if placement is None or node.op.into is None:
+        if placement is None or node.op.into is None or (self.loop and self.loop.loop.is_copied(node)):
             return None
         buffer, over = placement.buffers.get(node), placement.over.get(node)
         scratch = tuple(self._array(each) for each in placement.scratch.get(node, ()))

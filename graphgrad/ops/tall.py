@@ -1,9 +1,10 @@
 """Products of matrices one size of which is the rows of a tile, and much larger than the others.
 
-A thread that computes tiles has BLAS for itself, and BLAS cuts such products in a way that takes longer than need be:
-with OpenBLAS, 2,048 to 4,096 rows and a matrix of 784 by 50 or 50 by 784, blocks of 512 rows take 0.83 to 0.92 of the
-time, and the product over the rows, where it is the turned one that has the longer lines, 0.8 to 0.9. With several
-threads BLAS gains nothing by blocks, and loses by turning: what is one tile alone has no `out` and stays as it is.
+A thread that computes tiles beside others has one thread of BLAS, which cuts such products in a way that takes longer
+than need be: with OpenBLAS, 2,048 to 4,096 rows and a matrix of 784 by 50 or 50 by 784, blocks of 512 rows take 0.83
+to 0.92 of the time, and the product over the rows, where it is the turned one that has the longer lines, 0.8 to 0.9.
+With two threads of its own BLAS takes 0.9 to 1.15 times as long for blocks, and 0.9 to 1.2 turned; so where a tile's
+part of a sum needs no place beside others', which is so for a single tile, it is not turned.
 """
 
 from __future__ import annotations

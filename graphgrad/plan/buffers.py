@@ -137,11 +137,9 @@ def place(
             else:
                 buffers[node] = take(node.spec)
         by_loop = node in combined or node in filled
-        needed = 0 if by_loop or node in anew or node.op.into is None else scratch_of(node)
-        if needed:
+        if needed := 0 if by_loop or node in anew or node.op.into is None else scratch_of(node):
             scratch[node] = tuple(take(node.spec) for _ in range(needed))
-            for buffer in scratch[node]:
-                free.setdefault(buffer.spec, []).append(buffer)
+            free.setdefault(node.spec, []).extend(scratch[node])
         for dead in dying.get(at, ()):
             if dead in buffers and dead is not overwritten:
                 free.setdefault(dead.spec, []).append(buffers[dead])

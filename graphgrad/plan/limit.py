@@ -42,10 +42,10 @@ def fit(attempt: Callable[..., Plan], limit: int, threads: int | None) -> Plan:
             lower = min([most, *(space.height for space in plan.tiles)]) // 2 if plan.tiles else 0
             if bytes_at_any_size(plan, threads or 1) <= limit:
                 number = threads or _threads_within(plan, limit)
-                if number == 1 and threads is None and lower:  # two threads are worth more than higher tiles
+                if number == 1 and threads is None and lower:
                     other = attempt(keeps, lower)
-                    if bytes_at_any_size(other, 2) <= limit:
-                        plan, number = other, _threads_within(other, limit)
+                    if bytes_at_any_size(other, 2) <= limit and _are_half_as_high(other, plan):
+                        plan, number = other, _threads_within(other, limit)  # worth more than higher tiles
                 return replace(plan, most_threads=number)
             smallest = _smaller(smallest, plan, threads or 1)
             most = lower
@@ -57,6 +57,12 @@ def bytes_at_any_size(plan: Plan, threads: int, size: int = ANY) -> int:
     """Bytes of working memory, however large the named sizes are."""
     working = plan.memory_on(threads).working
     return evaluate(working, dict.fromkeys(symbols(working), size))
+
+
+def _are_half_as_high(other: Plan, plan: Plan) -> bool:
+    """Whether no tile is lower than that: what one dimension needs may be next to nothing for another."""
+    heights = {space.rows: space.height for space in plan.tiles}
+    return all(2 * space.height >= heights.get(space.rows, 0) for space in other.tiles)
 
 
 def _threads_within(plan: Plan, limit: int) -> int:

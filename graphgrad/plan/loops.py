@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -42,18 +43,17 @@ class PlannedLoop:
     """For large results that are combined, the array that each tile but the first computes its part into."""
     most: int
     """Rows of a tile, where other named sizes are `rows.OTHER`."""
+    many_rows: Size | None
+    """The size that a tile's rows are, if they may be so many that products are computed as `ops.tall` has it."""
 
     @property
     def temporaries(self) -> tuple[Spec, ...]:
         """What the statement that makes most on the way makes, and drops; what has scratch space makes it there."""
         own = (node for node in self.loop.steps if node not in self.placement.scratch)
-        made = (tuple(node.op.temporaries(node)) for node in own)
+        made = (
+            (*node.op.temporaries(node), *(node.specs if self.loop.is_copied(node) else ())) for node in own
+        )
         return max(made, key=lambda specs: sum(usual(spec.nbytes) for spec in specs), default=())
-
-    @property
-    def many_rows(self) -> Size | None:
-        """The size that a tile's rows are, if there may be many: for `graphgrad.ops.tall`."""
-        return self.loop.tile if self.most > tall.MANY else None
 
     @property
     def outputs(self) -> tuple[Node, ...]:
@@ -252,7 +252,8 @@ def plan_loop(graph: Graph, routine: Routine, loop: Loop, most: int) -> PlannedL
     statements = written_with(loop.steps, inside)
     placement = place(statements, given, given, anew)
     rows = _rows(loop, placement, most)
-    if rows > tall.MANY:
+    many = loop.tile if rows > tall.MANY else None
+    if many is not None:
         placement = place(
             statements, given, given, anew, scratch_of=lambda node: tall.scratch(node, loop.tile)
         )
@@ -264,7 +265,7 @@ def plan_loop(graph: Graph, routine: Routine, loop: Loop, most: int) -> PlannedL
         if node.op.into is not None and not is_small(node):
             numbers[node.spec] = numbers.get(node.spec, -1) + 1
             parts[node] = Buffer(node.spec, numbers[node.spec])
-    return PlannedLoop(loop, body, own, statements, inside, placement, parts, rows)
+    return PlannedLoop(loop, body, own, statements, inside, placement, parts, rows, many)
 
 
 def _rows(loop: Loop, placement: Placement, most: int) -> int:
@@ -274,7 +275,8 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
         return sum(evaluate(size, {name: _count(loop, name) for name in symbols(size)}) for size in sizes)
 
     own = [node for node in loop.steps if not node.op.view and node.op.name != "matmul"]
-    made = [size for node in own if (size := _of_each_row(loop, node.size))]
+    touched = [max(_of_each_row(loop, part.size) for part in (node, *node.inputs)) for node in own]
+    touched = [size for size in touched if size]
     moved = [spec.nbytes for spec in dict.fromkeys(node.spec for node in (*loop.slices, *loop.stored))]
     flops = (node.op.cost(tuple(part.spec for part in node.inputs), node.spec) for node in loop.steps)
     return rows_for(
@@ -282,7 +284,7 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
         of_one_row(moved),
         of_one_row(node.spec.nbytes for node in loop.partial),
         of_one_row(flops),
-        sum(made) / max(len(made), 1),
+        sum(touched) / len(touched) if touched else math.inf,
         min(loop.rows, most) if isinstance(loop.rows, int) else most,
     )
 

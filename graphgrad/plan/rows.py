@@ -13,13 +13,14 @@ import math
 CACHE = 2**20
 """Bytes for what a tile computes."""
 _COMPUTED = 8 * CACHE
-"""The same, where statements are too short in a tile of those."""
+"""The same at most, where the statements of such a tile would be short."""
 _SLICES = 16 * CACHE
 """Bytes for what it reads of arguments and writes of results."""
 _FLOPS_PER_BYTE = 300
 """Operations of a tile for each byte of what is added up from tile to tile."""
 _ELEMENTS = 2**17
-"""Elements that a statement of a tile should make on average, or threads wait for each other. (Products take long.)"""
+"""Elements that a statement of a tile should read or make on average, or threads wait for each other. Products, which
+take long anyway, are not counted."""
 LARGEST = 2**16
 """Rows that a tile may have."""
 OTHER = 64
@@ -37,7 +38,8 @@ def rows_for(computed: int, sliced: int, parts: int, flops: int, mean: float, mo
     parts:
         Bytes of what is added up from tile to tile.
     flops, mean:
-        For one row: operations, and elements that a statement makes on average, products of matrices not counted.
+        For one row: operations, and elements that a statement reads or makes on average, without products of matrices;
+        infinity, if there is nothing else.
 
     >>> rows_for(computed=456, sliced=3140, parts=157_000, flops=160_000, mean=18.6, most=50_000)
     4096
@@ -50,5 +52,5 @@ def rows_for(computed: int, sliced: int, parts: int, flops: int, mean: float, mo
 
 
 def _power_of_two(number: int) -> int:
-    """The nearest one by factors: 3 is nearer to 4."""
+    """The nearest one by factors, larger or smaller by a half at most: 3 is nearer to 4."""
     return 1 << round(math.log2(max(number, 1)))

@@ -52,6 +52,14 @@ class Loop:
         """What is there when the loop has ended, as nodes of the function."""
         return tuple(self.whole_of[node] for node in (*self.partial, *self.stored))
 
+    def is_copied(self, node: Node) -> bool:
+        """Whether a tile's value is made by itself and then copied to its place in the whole.
+
+        Between the rows of a slice that is cut further in lies what belongs to other tiles. Only functions of elements
+        are trusted to write there: `np.dot` refuses, and a scatter would write to a copy that `reshape` has made.
+        """
+        return node in self.cuts and self.cuts[node].axis > 0 and not node.op.elementwise
+
     @cached_property
     def covered(self) -> tuple[Node, ...]:
         """The nodes of the function that it computes, tile by tile."""

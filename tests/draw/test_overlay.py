@@ -105,16 +105,16 @@ def test_lines_across_the_picture_say_bytes_too():
     story = compiled("lesson8").memory(batch=50_000).draw().story
     assert {one.name: one.size for step in story.steps for one in step.keeps}[
         "l1"
-    ] == "410 kB"  # of 2,048 rows
+    ] == "819 kB"  # of 4,096 rows
     assert story.facts[0].startswith("allocates ") and "batch = 50,000" in story.facts[0]
 
 
 def test_bytes_of_tiles_are_formulas_where_sizes_are_not_known():
     story = compiled("lesson8").draw().story
-    assert "keeps 404·min(batch, 2048) B of activations" in story.facts
+    assert "keeps 404·min(batch, 4096) B of activations" in story.facts
     assert {one.name: one.size for step in story.steps for one in step.keeps}[
         "l1"
-    ] == "200·min(batch, 2048) B"
+    ] == "200·min(batch, 4096) B"
     forward = gg.draw(compiled("lesson8"), backward=False).story
     assert not [fact for fact in forward.facts if "backward" in fact or "keeps" in fact]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.plan.limit import bytes_at_any_size
 from tests.models import MODELS
 
 ALLOWED = 64 * 1024
@@ -138,6 +139,17 @@ def test_threads_share_the_limit():
 def test_two_threads_on_lower_tiles_are_preferred_to_one():
     one, any_number = lesson8(10**6, 1).plan, lesson8(10**6).plan
     assert any_number.most_threads == 2 and any_number.tiles[0].most == one.tiles[0].most // 2
+
+
+def test_no_tile_is_made_much_lower_for_a_second_thread():
+    """Eight rows are what a wide dimension takes, and next to nothing for a narrow one."""
+    x, y = gg.input("x", ("a", 4)), gg.input("y", ("b", 20_000))
+    w, v = gg.param("w", (4,)), gg.param("v", (20_000,))
+    loss = gg.sum(gg.tanh(x * w)) + gg.sum(gg.tanh(y * v))
+    free = gg.compile(loss).plan
+    tight = gg.compile(loss, memory_limit=bytes_at_any_size(free, 1) + 1000).plan
+    assert tight.most_threads == 1
+    assert [space.height for space in tight.tiles] == [space.height for space in free.tiles]
 
 
 def test_a_limit_holds_for_all_cores_that_there_are(monkeypatch):

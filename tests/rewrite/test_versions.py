@@ -48,8 +48,11 @@ def test_all_versions_have_the_same_statements(build, golden):
 def test_modules_have_these_statements_but_for_their_weights_layout():
     found = statements(compiled(versions.version_6).source)
     arguments = re.match(r"def forward\((.*)\):", found)[1].split(", ")
-    wanted = statements(compiled(versions.version_2).source)
-    assert found != wanted
+    # A weight's gradient that has the longer lines as it is needs not be turned.
+    turned = r"_dot_over_rows\((\w+\.T, \w+), work\.\w+, "
+    source, number = re.subn(turned, r"np.dot(\1, ", compiled(versions.version_2).source)
+    wanted = statements(source)
+    assert found != wanted and number
     assert with_turned_weights(found, {arguments[2], arguments[4]}) == wanted
 
 

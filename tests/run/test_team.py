@@ -115,7 +115,7 @@ def test_every_number_of_threads_gives_what_the_interpreter_does(rows):
             np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
 
 
-def test_shares_are_at_least_half_a_tile_and_smaller_without_the_interpreter_s_lock(monkeypatch):
+def test_half_a_tile_is_worth_a_thread_and_less_without_the_interpreter_s_lock(monkeypatch):
     compiled, given = model(threads=64), arrays(3 * TILE)
     counts = []
 
@@ -460,16 +460,16 @@ def test_all_modules_of_a_process_share_one_team(tmp_path):
     assert together(work) == [True] * 8
 
 
-def test_a_share_is_never_smaller_than_worth_it(monkeypatch):
-    def least():
-        return runpy.run_path(tiles.__file__)["_least"](1024)
+def test_how_many_rows_need_no_second_thread(monkeypatch):
+    def for_one():
+        return runpy.run_path(tiles.__file__)["_for_one_thread"](1024)
 
     monkeypatch.delattr(sys, "_is_gil_enabled", raising=False)
-    assert least() == 513
+    assert for_one() == 513
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    assert least() == 129
+    assert for_one() == 129
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True)
-    assert least() == 513
+    assert for_one() == 513
 
 
 @pytest.mark.parametrize("given", ["two", "0", "-1", "1.5", "²", "1e3"])

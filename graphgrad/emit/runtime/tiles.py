@@ -72,9 +72,7 @@ class _Share:
 
     def __init__(self, tile, first, last, most, kinds, sizes, how, sums=None):
         self.tile, self.first, self.last, self.how = tile, first, last, how
-        self.kinds, self.sizes = kinds, sizes
-        tiles = -(-(last - first) // most)
-        self.rows = -(-(last - first) // tiles)  # as many in each: the last may have fewer
+        self.rows, self.kinds, self.sizes = min(most, last - first), kinds, sizes
         self.held = _hold(kinds[0], self.rows, sizes[0])
         self.part = None if kinds[1] is None else _borrow(kinds[1], *sizes[1])
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
@@ -104,11 +102,11 @@ class _Share:
                 _give_back(part, *self.sizes[1])
 
 
-_has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; it may come with an import
+_has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; an import may switch it on
 
 
-def _least(most):
-    """How many rows are worth a thread. Without the interpreter's lock, short statements need not queue."""
+def _for_one_thread(most):
+    """Up to how many rows need no second thread. Without the interpreter's lock, short statements do not queue."""
     return most // (2 if _has_lock() else 8) + 1
 
 
@@ -129,7 +127,11 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
-    if count <= most // 8 or count <= _least(most):
+    small = _for_one_thread(most)
+    number = (
+        1 if count <= small else min(_team.shares(-(-count // small), uses_blas, threads), at_most or count)
+    )
+    if number == 1 and count <= most:
         if kinds[0] is None:
             return tile(0, count, None, new)
         free, key = _pool.free, (_Held, (kinds[0], *sizes[0]))
@@ -144,7 +146,6 @@ def _by_tiles(
         results = tile(0, count, held.cut(count), new)
         _give_back(held, kinds[0], *sizes[0])
         return results
-    number = min(_team.shares(-(-count // _least(most)), uses_blas, threads), at_most or count)
     ends = [count * at // number for at in range(number + 1)]
     shares = [
         _Share(tile, first, last, most, kinds, sizes, how, None if first else new)
