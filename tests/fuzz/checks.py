@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 import graphgrad as gg
 from graphgrad.core.traverse import toposort
+from graphgrad.plan import loops
 from tests.fuzz.bounds import Bounds
 from tests.fuzz.graphs import SIZES, Model, Recipe, build, cotangents_of, values_of
 
-LEVELS = ("plain", "default")
+LEVELS = ("plain", "default", "tiles")
+"""Tiles are level default, two rows at a time: tiles as high as usual are never several of what is so small."""
 REFUSALS = (ValueError, IndexError, ZeroDivisionError)
 """What NumPy says to the largest of nothing, the first of nothing, and a reshape of nothing to (0, -1)."""
 Arrays = Mapping[str, np.ndarray]
@@ -40,12 +43,20 @@ def check(recipe: Recipe, level: str) -> None:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing
-            compiled = gg.compile(model.outputs, inputs=model.leaves, wrt=model.wrt or None, level=level)
+            compiled = _compiled(level, model.outputs, inputs=model.leaves, wrt=model.wrt or None)
             for n in SIZES:
                 values = values_of(model, recipe, n)
                 _check_call(model, compiled, recipe, values, n)
     except Exception as problem:
         raise WrongResultError(report(recipe, model, level, values, n, problem)) from problem
+
+
+def _compiled(level: str, outputs: Any, **options: Any) -> Any:
+    if level != "tiles":
+        return gg.compile(outputs, level=level, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "rows_for", lambda *sizes: min(2, sizes[-1]))
+        return gg.compile(outputs, **options)
 
 
 def _check_call(model: Model, compiled: Any, recipe: Recipe, values: Arrays, n: int) -> None:
@@ -249,7 +260,7 @@ def _first_wrong(model: Model, level: str, values: Arrays) -> str:
             warnings.simplefilter("ignore", RuntimeWarning)
             nodes = list(toposort(model.listed))
             bounds = Bounds(nodes, given)
-            found = gg.compile(nodes, inputs=model.leaves, level=level)(**values)
+            found = _compiled(level, nodes, inputs=model.leaves)(**values)
             for node, array in zip(nodes, found, strict=True):
                 if problem := bounds.complaint(node, array):
                     return f"{node.describe()} {problem}"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import graphgrad as gg
 from graphgrad.run.compiled import Compiled
 from tests.fuzz.bounds import Bounds
-from tests.fuzz.checks import REFUSALS, WrongResultError, check
+from tests.fuzz.checks import LEVELS, REFUSALS, WrongResultError, check
 from tests.fuzz.derivatives import check_derivative
 from tests.fuzz.graphs import Recipe, build
 
@@ -46,10 +46,10 @@ class Progress:
             print(f"\n{what}: {self.count:,} in {passed:.0f} s", file=sys.__stderr__, flush=True)
 
 
-progress = {name: Progress() for name in ("plain", "default", "derivatives")}
+progress = {name: Progress() for name in (*LEVELS, "derivatives")}
 
 
-@pytest.mark.parametrize("level", ["plain", "default"])
+@pytest.mark.parametrize("level", LEVELS)
 @given(recipe=recipes)
 def test_compiled_graph_gives_what_the_interpreter_gives(level, recipe):
     progress[level].step(level)
@@ -57,7 +57,7 @@ def test_compiled_graph_gives_what_the_interpreter_gives(level, recipe):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["plain", "default"])
+@pytest.mark.parametrize("level", LEVELS)
 def test_larger_graphs_of_fixed_seeds(level):
     for seed in range(SEEDS):
         check(Recipe.of(seed), level)
@@ -66,7 +66,7 @@ def test_larger_graphs_of_fixed_seeds(level):
 @given(seed=st.integers(0, 2**31 - 1))
 def test_larger_graphs_of_any_seed(seed):
     """What `Recipe.of` makes does not shrink, but goes deeper."""
-    for level in ("plain", "default"):
+    for level in LEVELS:
         check(Recipe.of(seed), level)
 
 
