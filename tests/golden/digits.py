@@ -652,7 +652,7 @@ _has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; 
 
 
 def _for_one_thread(most):
-    """Up to how many rows need no second thread. Without the interpreter's lock, short statements do not queue."""
+    """Up to how many rows need no second thread. Without the lock, short statements do not queue."""
     return most // (2 if _has_lock() else 8) + 1
 
 

@@ -146,9 +146,10 @@ def test_interruptions_at_any_moment_leave_nothing_behind(runs):
     """Hundreds of them, at moments that no call expects."""
     runs("""
         assert right()
-        stop, interrupted = threading.Event(), 0
+        begin, stop, interrupted = threading.Event(), threading.Event(), 0
 
         def storm():
+            begin.wait()  # until somebody expects it
             delays = np.random.default_rng(1).exponential(0.002, 100_000)
             for delay in delays:
                 if stop.wait(delay):
@@ -164,6 +165,7 @@ def test_interruptions_at_any_moment_leave_nothing_behind(runs):
             global interrupted
             while time.monotonic() < end:
                 try:
+                    begin.set()
                     while time.monotonic() < end:
                         results.append(call())
                 except KeyboardInterrupt:
