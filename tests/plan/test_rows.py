@@ -31,9 +31,9 @@ def test_products_alone_make_it_no_higher():
     chain = x
     for number in range(4):
         chain = chain @ gg.param(f"w{number}", (256, 256))
-    (alone,) = gg.compile(gg.sum(chain, axis=1)).plan.tiles
-    (among,) = gg.compile(gg.sum(gg.tanh(chain), axis=1)).plan.tiles
-    assert alone.height <= 2 * among.height
+    (alone,) = gg.compile(chain).plan.tiles
+    (among,) = gg.compile(gg.tanh(chain)).plan.tiles
+    assert alone.height <= among.height
 
 
 def test_wide_slices_make_it_lower_and_large_sums_higher():
