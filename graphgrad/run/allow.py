@@ -63,6 +63,7 @@ _IMPORTS = (
     "import os",
     "import sys",
     "import threading",
+    "import time",
     "import weakref",
     "from collections import deque",
     "from contextvars import copy_context",

@@ -3,10 +3,12 @@
 A relative tolerance hides a mistake where values are large and cries wolf where they cancel. So every value that
 is rounded in the graph's own dtype is moved by a few units in its last place, at random, several times over. How far
 the results spread is how far another order of the same computation may come. What is exact is not moved, so ties stay
-ties. Where a comparison may fall the other way, the spread is that of both.
+ties. Where a comparison may fall the other way, the spread is that of both. Sums that may cancel are exactly 0 in one
+more run, as another order of their terms may have it: numbers moved at random never are.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -98,7 +100,7 @@ class Bounds:
         return ~((exact == own) | np.isnan(own))
 
     def _jiggled(self) -> list[dict[gg.Node, np.ndarray]]:
-        """The values in long double: first as they are, then moved by what rounding may do."""
+        """The values in long double: as they are, moved by what rounding may do, and with what may cancel as 0."""
         if self._wide is None:
             rng = np.random.default_rng(0)
             with np.errstate(all="ignore"):
@@ -107,11 +109,20 @@ class Bounds:
                     for node in self._order
                     if node not in self._given and node.dtype.kind == "f"
                 }
-                self._wide = [self._run(rng if run else None, rounded) for run in range(RUNS + 1)]
+                runs = [self._run(rng if run else None, rounded) for run in range(RUNS + 1)]
+                cancels = {node: _may_be_zero([run[node] for run in runs]) for node in self._sums()}
+                self._wide = [*runs, self._run(None, rounded, cancels)]
         return self._wide
 
+    def _sums(self) -> list[gg.Node]:
+        sums = [node for node in self._order if node not in self._given and node.op.name in SUMS]
+        return [node for node in sums if node.dtype.kind == "f"]
+
     def _run(
-        self, rng: np.random.Generator | None, rounded: Mapping[gg.Node, np.ndarray]
+        self,
+        rng: np.random.Generator | None,
+        rounded: Mapping[gg.Node, np.ndarray],
+        cancels: Mapping[gg.Node, np.ndarray] = MappingProxyType({}),
     ) -> dict[gg.Node, np.ndarray]:
         known: dict[gg.Node, np.ndarray] = {node: _widened(value) for node, value in self._given.items()}
         for node in self._order:
@@ -133,10 +144,18 @@ class Bounds:
                     0,
                 )
                 value = np.where(rounded[node] | (node.op.name in SUMS), moved, value)
+            elif node in cancels:
+                value = np.where(cancels[node], 0, value)
             own = _widened(self.native[node])  # what overflows or vanishes there does so here
             value = np.where(np.abs(value) < np.finfo(node.dtype).smallest_subnormal / 2, 0, value)
             known[node] = np.where(np.isfinite(own), value, own)
         return known
+
+
+def _may_be_zero(runs: Sequence[np.ndarray]) -> np.ndarray:
+    """Where rounding spreads a value so far that it may be 0."""
+    spread = np.max([np.abs(run - runs[0]) for run in runs[1:]], axis=0)
+    return np.asarray(np.abs(runs[0]) <= MARGIN * spread)
 
 
 def evaluate_wide(node: gg.Node, inputs: Sequence[Any], sizes: Mapping[str, int]) -> np.ndarray:

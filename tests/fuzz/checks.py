@@ -15,8 +15,7 @@ from tests.fuzz.bounds import Bounds
 from tests.fuzz.graphs import SIZES, Model, Recipe, build, cotangents_of, values_of
 
 LEVELS = ("plain", "default", "tiles")
-"""Tiles are level default, two rows at a time: tiles as high as usual are never several of what is so small. Sums are
-added up in another order there, so what cancels may be exactly 0, and a remainder by it nan, where else it is not."""
+"""Tiles are level default, two rows at a time: tiles as high as usual are never several of what is so small."""
 REFUSALS = (ValueError, IndexError, ZeroDivisionError)
 """What NumPy says to the largest of nothing, the first of nothing, and a reshape of nothing to (0, -1)."""
 Arrays = Mapping[str, np.ndarray]
