@@ -451,7 +451,7 @@ def growth(call, calls=600, collected=False):
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(calls):
             call()
-        while not _team.tasks.empty():  # calls that have ended, until a thread is free to see that they have
+        while not (_team.tasks.empty() or _team.calls):  # ended calls, until a thread sees that they have
             time.sleep(0.001)
         if collected:
             gc.collect()
