@@ -115,7 +115,7 @@ class Namer:
         for tile, whole in whole_of.items():
             if tile is whole:
                 continue
-            is_there = whole in planned.statements and tile not in partial
+            is_there = (whole in planned.statements and tile not in partial) or whole in whole_of
             name = outer._nodes[whole]
             inner._nodes[tile] = inner._once(f"{name}_tile", (whole, None)) if is_there else name
         first, last = inner._once("first"), inner._once("last")

@@ -68,12 +68,17 @@ def product(x: Labelled, y: Labelled, kept: Sequence[Label]) -> Labelled:
 
 
 def _spread(x: Labelled, y: Labelled, order: Sequence[Label]) -> Node:
-    """The product element by element, axes in this order."""
+    """The product element by element, axes in this order.
+
+    Operands are of equal rank where two labels have one size: that every pair is meant is what labels say.
+    """
+    sizes = dict(zip((*x.labels, *y.labels), (*x.node.shape, *y.node.shape), strict=True))
+    is_clear = len(set(sizes.values())) == len(sizes)
 
     def aligned(one: Labelled) -> Node:
         own = [label for label in order if label in one.labels]
-        first = min((order.index(label) for label in own), default=len(order))
-        missing = [at - first for at, label in enumerate(order) if at > first and label not in own]
+        first = min((order.index(label) for label in own), default=len(order)) if is_clear else 0
+        missing = [at - first for at, label in enumerate(order) if at >= first and label not in own]
         return expand_dims(turned(one, own), missing)
 
     return apply("multiply", aligned(x), aligned(y))

@@ -147,7 +147,7 @@ def outer(a: Operand, b: Operand) -> Node:
     (Dim('n'), 3)
     """
     x, y = _two(a, b)
-    return expand_dims(ravel(x), 1) * ravel(y)
+    return expand_dims(ravel(x), 1) * expand_dims(ravel(y), 0)  # of equal rank, since every pair is meant
 
 
 @composite

@@ -73,12 +73,29 @@ MEANT = {
     "a column of pairs": lambda: gg.expand_dims(Y, 0) * OUT,
     "a mask": lambda: gg.where(SQUARE > 0, SQUARE, Y),
     "pairs that two of three make": lambda: gg.where(OUT > 0, Y[None, :], 0.0) + Y,
+    "every pair": lambda: gg.outer(Y, Y),
+    "no axes summed": lambda: gg.tensordot(Y, Y, axes=0),
 }
 
 
 @pytest.mark.parametrize("meant", MEANT)
 def test_what_is_meant_passes(meant):
     assert isinstance(MEANT[meant](), gg.Node)
+
+
+@pytest.mark.parametrize(
+    "subscripts", ["i,j->ij", "j,i->ij", "ki,i,j->kij", "ki,ij->kij", "ij,k->kij", "i,j,k->"]
+)
+def test_letters_say_which_axes_go_together(subscripts):
+    """Whatever their sizes are; they are all one here."""
+    terms = subscripts.partition("->")[0].split(",")
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((3,) * len(term)) for term in terms]
+    nodes = [gg.input(f"x{at}", ("n",) * len(term), "float64") for at, term in enumerate(terms)]
+    expected = np.einsum(subscripts, *arrays)
+    for level in ("plain", "default"):
+        found = gg.compile(gg.einsum(subscripts, *nodes), inputs=nodes, level=level)(*arrays)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_gradients_and_rewrites_may_do_what_they_like():

@@ -241,10 +241,10 @@ def _give_back(work, *sizes):
 
 
 class _Places:
-    """The cores that a process may use, divided among the threads of a call, which keep to their parts at first.
+    """The cores of a process, divided among the threads of a call, which keep to their parts at first.
 
-    Linux wakes a thread that waits, as for the interpreter's lock, on the core of the one that it waited for, if
-    the process has rested: after 20 ms of rest, two threads share one core of two for some 50 ms.
+    Linux wakes a thread that waits, as for the interpreter's lock, on the core of the one that it waited
+    for, if the process has rested: after 20 ms of rest, two threads share one core of two for some 50 ms.
     """
 
     def __init__(self, threads):

@@ -131,6 +131,40 @@ def test_what_is_stored_and_what_is_written_on_the_way_share_no_memory():
     np.testing.assert_allclose(grads["u"], expected, rtol=1e-12)
 
 
+def product(x):
+    column = gg.expand_dims(x, 1)
+    return column @ column.T
+
+
+def kernel(x):
+    column = gg.expand_dims(x, 1)
+    return gg.exp(-((column - column.T) ** 2)) @ x
+
+
+def first_column(x):
+    column = gg.expand_dims(x, 1)
+    return gg.hypot(x, (column @ column.T)[:, 0])
+
+
+def backwards(x):
+    reverse = x[::-1]
+    return gg.outer(reverse, reverse) + reverse
+
+
+@pytest.mark.parametrize("build", [product, kernel, first_column, backwards])
+def test_a_value_that_is_read_whole_and_in_tiles_has_two_names(build, small_tiles):
+    """As in a matrix of kernels, whose rows are tiles and whose columns are all."""
+    x = gg.input("x", ("n",), "float64")
+    y = build(x)
+    loss = gg.sum(y * y)
+    values, gradient = gg.compile(y), gg.compile(loss, wrt=x)
+    for rows in (1, 7, 3 * TILE):
+        given = np.random.default_rng(0).normal(size=rows)
+        expected, by_x = interpret([y, gg.grad(loss, x)], {x: given})
+        np.testing.assert_allclose(values(given), expected, rtol=1e-12)
+        np.testing.assert_allclose(gradient(given)[1]["x"], by_x, rtol=1e-9, atol=1e-9)
+
+
 def test_a_dimension_of_known_size_is_tiled_where_arrays_are_large():
     large = gg.input("x", (1_000_000,))
     model = gg.compile(gg.sum(gg.tanh(large) * gg.exp(-large)), wrt=large)
