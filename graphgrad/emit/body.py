@@ -74,6 +74,8 @@ def body(
         needed.update(dict.fromkeys(writer.plan.workspace_sizes))
     for loop in planned.loops:
         needed.update(dict.fromkeys(sizes_of_loop(writer, planned, loop)))
+    if routine.kind == "backward":  # residuals have brought these
+        needed = {name: None for name in needed if name not in writer.plan.schedule.residual_sizes}
     lines = size_lines(writer, needed, [(writer.names[node], node.shape) for node in available])
     if uses_workspace(planned):
         lines.append(borrow_line(writer.plan, writer.names))
@@ -227,8 +229,7 @@ def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str, mos
 
 
 def size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[str, Shape]]) -> list[Line]:
-    """Read named sizes off the first array that has them; those that residuals bring need no line."""
-    hidden = writer.plan.schedule.residual_sizes
+    """Read named sizes off the first array that has them."""
     where: dict[str, str] = {}
     for text, shape in available:
         for axis, size in enumerate(shape):
@@ -236,10 +237,9 @@ def size_lines(writer: Writer, names: Iterable[str], available: Sequence[tuple[s
                 where.setdefault(size.name, f"{text}.shape[{axis}]")
     lines = []
     for name in names:
-        if name in where:
-            lines.append(Line(f"{writer.names.size(name)} = {where[name]}"))
-        elif name not in hidden:
+        if name not in where:
             raise AssertionError(f"no argument has the size {name}")  # checked when the graph was defined
+        lines.append(Line(f"{writer.names.size(name)} = {where[name]}"))
     return lines
 
 

@@ -193,10 +193,11 @@ def _zeros(writer: Writer) -> list[Line]:
     interface = schedule.interface
     wrt = interface.wrt or ()
     arrays = [(f"residuals[{at}]", node.shape) for at, node in enumerate(schedule.residuals)]
-    lines = size_lines(writer, sizes_of(wrt), arrays)
+    brought = schedule.residual_sizes
+    lines = size_lines(writer, [name for name in sizes_of(wrt) if name not in brought], arrays)
     lines += [
         Line(f"{writer.names.size(name)} = residuals[{len(arrays) + at}]")
-        for at, name in enumerate(schedule.residual_sizes)
+        for at, name in enumerate(brought)
         if name in sizes_of(wrt)
     ]
     zeros = [f"np.zeros({writer.shape(node.shape)}, {dtype_text(node.dtype)})" for node in wrt]

@@ -145,7 +145,7 @@ class Bounds:
                 )
                 value = np.where(rounded[node] | (node.op.name in SUMS), moved, value)
             elif node in cancels:
-                value = np.where(cancels[node], 0, value)
+                value = np.where(cancels[node] & np.isfinite(value), 0, value)
             own = _widened(self.native[node])  # what overflows or vanishes there does so here
             value = np.where(np.abs(value) < np.finfo(node.dtype).smallest_subnormal / 2, 0, value)
             known[node] = np.where(np.isfinite(own), value, own)
