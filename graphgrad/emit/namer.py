@@ -10,6 +10,7 @@ from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
+from graphgrad.core.errors import VerificationError
 from graphgrad.core.graph import Graph
 from graphgrad.core.node import Node
 from graphgrad.plan.loops import PlannedLoop
@@ -118,9 +119,20 @@ class Namer:
             is_there = (whole in planned.statements and tile not in partial) or whole in whole_of
             name = outer._nodes[whole]
             inner._nodes[tile] = inner._once(f"{name}_tile", (whole, None)) if is_there else name
+        inner._check(loop)
         first, last = inner._once("first"), inner._once("last")
         found = outer._loops[loop] = LoopNames(inner, inner.fresh("tile"), first, last)
         return found
+
+    def _check(self, loop: PlannedLoop) -> None:
+        """Names of a loop come from several places: of two values with one name, one would be read as the other."""
+        given: set[str] = set()
+        for node in (*loop.loop.slices, *loop.statements):
+            if self._nodes[node] in given:
+                raise VerificationError(
+                    f"a loop over {loop.loop.rows} has two values called {self._nodes[node]}"
+                )
+            given.add(self._nodes[node])
 
     def _once(self, base: str, key: object = None) -> str:
         """A name that all loops of a function have for the same thing."""

@@ -83,7 +83,7 @@ def check(tree: ast.Module) -> None:
     Raises
     ------
     VerificationError
-        For any other syntax, import, builtin or attribute, a name with two underscores, or a value's name given again.
+        For any other syntax, import, builtin or attribute, or a name with two underscores.
     """
     items = [item for item in tree.body if not _is_fixed(item) and not _is_workspace(item)]
     nodes = [node for item in items for node in _walk(item)]
@@ -106,8 +106,6 @@ def check(tree: ast.Module) -> None:
                 raise _refused(node, f"the name {node.id}")  # type: ignore[attr-defined]
         elif kind in _LOOKED_INTO:
             _look_into(node)
-        if kind is ast.FunctionDef:
-            _check_names_of_values(node)  # type: ignore[arg-type]  # as has just been asked
 
 
 _LOOKED_INTO = frozenset({ast.Attribute, ast.FunctionDef, ast.arg, ast.Import, ast.ImportFrom})
@@ -120,20 +118,6 @@ def _look_into(node: ast.AST) -> None:
         raise _refused(node, "an import")
     elif any(getattr(node, part, None) for part in ("decorator_list", "returns", "annotation")):
         raise _refused(node, "a decorator or an annotation")
-
-
-def _check_names_of_values(function: ast.FunctionDef) -> None:
-    """Each statement computes a value of its own: of two with one name, one would be read as the other."""
-    given: set[str] = set()
-    for item in function.body:
-        names = [item.name] if isinstance(item, ast.FunctionDef) else []
-        for target in item.targets if isinstance(item, ast.Assign) else ():
-            parts = [one for one in _walk(target) if isinstance(one, ast.Name)]
-            names += [name.id for name in parts if isinstance(name.ctx, ast.Store)]
-        for name in names:
-            if name in given:
-                raise _refused(item, f"two values of the name {name}")
-            given.add(name)
 
 
 def is_array_file(item: ast.stmt) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphgrad as gg
+from graphgrad.emit.namer import Namer
 from graphgrad.interpret import interpret
 from graphgrad.ops.entropy import sigmoid_cross_entropy
 from graphgrad.plan import loops, plan
@@ -163,6 +164,12 @@ def test_a_value_that_is_read_whole_and_in_tiles_has_two_names(build, small_tile
         expected, by_x = interpret([y, gg.grad(loss, x)], {x: given})
         np.testing.assert_allclose(values(given), expected, rtol=1e-12)
         np.testing.assert_allclose(gradient(given)[1]["x"], by_x, rtol=1e-9, atol=1e-9)
+
+
+def test_a_loop_with_one_name_for_two_values_is_refused(small_tiles, monkeypatch):
+    monkeypatch.setattr(Namer, "_once", lambda self, base, key=None: base.removesuffix("_tile"))
+    with pytest.raises(gg.VerificationError, match="two values called column"):
+        gg.compile(kernel(gg.input("x", ("n",))))
 
 
 def test_a_dimension_of_known_size_is_tiled_where_arrays_are_large():

@@ -224,14 +224,3 @@ def test_a_change_in_them_is_refused(change):
     check(ast.parse(source))
     with pytest.raises(gg.VerificationError):
         check(ast.parse(source.replace(*change)))
-
-
-def test_two_values_of_one_name_are_refused():
-    """One of them would be read as the other."""
-    source = tiled().source
-    twice = source.replace(
-        "        x_tile = x[first:last]", "        x_tile = x[first:last]\n        x_tile = x[first:last]"
-    )
-    assert twice != source
-    with pytest.raises(gg.VerificationError, match="two values of the name x_tile"):
-        check(ast.parse(twice))
