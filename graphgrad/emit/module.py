@@ -86,9 +86,7 @@ def outline(plan: Plan) -> Source:
 def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
     standard = ["import threading"] * bool(plan.workspace)
     if plan.tiles:
-        standard = [
-            f"import {name}" for name in ("atexit", "math", "os", "sys", "threading", "time", "weakref")
-        ]
+        standard = [f"import {name}" for name in ("atexit", "math", "os", "sys", "threading", "weakref")]
         standard += [
             "from collections import deque",
             "from contextvars import copy_context",

@@ -22,7 +22,7 @@ _COMMON = """
 
 _OWN = frozenset(
     (
-        "arrays rng values name value wide exact first flat given listed error errors got want scale key "
+        "arrays rng values name value wide exact first flat listed error errors got want scale key "
         "direction expected ends move found size array"
     ).split()
 )
@@ -38,8 +38,8 @@ def selfcheck(**arrays):
         return array.astype(np.float64) if array.dtype.kind == "f" else value
 
     def flat(outputs):
-        given = outputs if isinstance(outputs, (dict, list, tuple)) else [outputs]
-        listed = given.values() if isinstance(given, dict) else given
+        listed = outputs.values() if isinstance(outputs, dict) else outputs
+        listed = listed if isinstance(outputs, (dict, list, tuple)) else [outputs]
         return [np.asarray(value, np.float64) for value in listed]
 {common}
     error = 0.0

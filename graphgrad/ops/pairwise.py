@@ -77,7 +77,8 @@ def _spread(x: Labelled, y: Labelled, order: Sequence[Label]) -> Node:
 
     def aligned(one: Labelled) -> Node:
         own = [label for label in order if label in one.labels]
-        first = min((order.index(label) for label in own), default=len(order)) if is_clear else 0
+        first = min((order.index(label) for label in own), default=len(order))
+        first = first if is_clear or not own else 0
         missing = [at - first for at, label in enumerate(order) if at >= first and label not in own]
         return expand_dims(turned(one, own), missing)
 

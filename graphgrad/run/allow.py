@@ -63,7 +63,6 @@ _IMPORTS = (
     "import os",
     "import sys",
     "import threading",
-    "import time",
     "import weakref",
     "from collections import deque",
     "from contextvars import copy_context",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.emit.namer import RESERVED
 from tests.emit.models import MODELS
 
 
@@ -126,3 +127,15 @@ def test_a_long_statement_is_broken_between_its_arguments():
     assert max(map(len, model.source.splitlines())) <= 110
     arrays = {leaf.name: np.ones((2, 3), np.float32) for leaf in leaves}
     assert set(model(**arrays)[1]) == set(wrt)
+
+
+def test_nothing_that_modules_import_is_a_name_for_values():
+    """Or a constant called so would stand in its place."""
+    x = gg.input("x", ("n",))
+    compiled = gg.compile(gg.sum(gg.tanh(x)), wrt=[x])
+    assert compiled.plan.tiles
+    imports = [
+        item for item in ast.parse(compiled.source).body if isinstance(item, ast.Import | ast.ImportFrom)
+    ]
+    names = {name.asname or name.name for item in imports for name in item.names}
+    assert {"np", "threading", "copy_context"} <= names <= RESERVED

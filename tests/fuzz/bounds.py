@@ -54,10 +54,11 @@ class Bounds:
             wrong = ~same & self._is_stable(runs)
             if found.dtype.kind == "f":
                 finite = np.isfinite(found) & np.isfinite(expected)
-                spread = np.max([np.abs(run - runs[0]) for run in runs[1:]], axis=0)
+                *moved, cancelled = (np.abs(run - runs[0]) for run in runs[1:])
+                spread = np.max(moved, axis=0)
                 least = np.finfo(found.dtype).smallest_subnormal * UNITS
                 distance = np.abs(found.astype(np.longdouble) - expected.astype(np.longdouble))
-                wrong &= ~finite | (distance > MARGIN * spread + least)
+                wrong &= ~finite | (distance > np.maximum(MARGIN * spread, cancelled) + least)
         if not wrong.any() or self._near_limits(node):
             return None
         at = tuple(int(axis) for axis in np.unravel_index(np.argmax(wrong), wrong.shape))

@@ -15,7 +15,6 @@ import math
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import deque
 from contextvars import copy_context
@@ -320,36 +319,6 @@ def _give_back(work, *sizes):
         free.pop(list(free)[0], None)
 
 
-class _Places:
-    """The cores of a process, divided among the threads of a call, which keep to their parts at first.
-
-    Linux wakes a thread that waits, as for the interpreter's lock, on the core of the one that it waited
-    for, if the process has rested: after 20 ms of rest, two threads share one core of two for some 50 ms.
-    """
-
-    def __init__(self, threads):
-        can_choose = threads > 1 and hasattr(os, "sched_setaffinity")
-        self.cores = sorted(os.sched_getaffinity(0)) if can_choose else []
-        self.threads, self.until = threads, time.monotonic() + 0.1
-
-    def keep_to(self, number):
-        """Have the thread that calls this keep to the part of that number."""
-        first, last = (len(self.cores) * at // self.threads for at in (number, number + 1))
-        self.run_on(self.cores[first:last])
-
-    def leave(self):
-        """Let the thread that calls this run on any core again."""
-        self.run_on(self.cores)
-
-    def run_on(self, cores):
-        """Have the thread that calls this run on these cores, if there are any and the system lets it."""
-        if cores:
-            try:
-                os.sched_setaffinity(0, cores)
-            except OSError:  # it does not; then it places threads as it likes
-                return
-
-
 class _Call:
     """The shares that one call's work is divided into. Whoever is free takes the next one."""
 
@@ -359,14 +328,7 @@ class _Call:
         self.helpers = []  # a lock for each other thread, which holds it as long as it is at work
         self.context = copy_context()  # the caller's; NumPy's handling of floating-point errors is part of it
         self.blas_before = ()
-        self.places = _Places(1)
         self.ended = False
-
-    def is_over(self):
-        """Whether to begin no more, because somebody failed. Asked before each tile."""
-        if time.monotonic() > self.places.until:
-            self.places.leave()
-        return bool(self.failed)
 
     def work(self):
         """Do what nobody has taken yet."""
@@ -375,22 +337,18 @@ class _Call:
                 number = self.left.popleft()
             except IndexError:  # somebody was quicker
                 return
-            self.done[number] = self.share(number, self.is_over)
+            self.done[number] = self.share(number, self.failed)
 
     def help(self):
         """What another thread does."""
         busy = threading.Lock()
         with busy:
             self.helpers.append(busy)  # first of all: who sees that nothing is left also sees who is at work
-            if not self.left:
-                return
             try:
-                self.places.keep_to(self.helpers.index(busy) + 1)
-                self.context.copy().run(self.work)
+                if self.left:
+                    self.context.copy().run(self.work)
             except BaseException as error:
                 self.failed.append(error)
-            finally:
-                self.places.leave()
 
     def wait(self):
         """Until nobody else is at work; nobody begins anything from here on."""
@@ -501,8 +459,9 @@ class _Team:
             library.set_num_threads(threads)
             clear(force=True)
 
-    def ask(self, work, others):
+    def ask(self, work, count):
         """Have up to so many other threads do work, as soon as they are free."""
+        others = min(count, self.cores() - 1)
         with self.lock:
             self.threads = [thread for thread in self.threads if thread.is_alive()]
             while len(self.threads) < others and not self.ended:
@@ -527,9 +486,9 @@ class _Team:
             del work  # and what it holds
 
     def run(self, share, count, uses_blas):
-        """share(number, is_over) for each number below count; their results in order.
+        """share(number, failed) for each number below count; their results in order.
 
-        As soon as one fails, is_over() is true, and the others had better stop.
+        As soon as one fails, failed is no longer empty, and the others had better stop.
         """
         call = _Call(share, count)
         try:
@@ -538,11 +497,7 @@ class _Team:
                 call.blas_before = [(one, one.num_threads) for one in self.blas if self.is_per_thread(one)]
                 self.calls_with_blas.add(call)
                 self.limit_blas()
-            threads = min(count, self.cores())
-            if len(self.calls) == 1:  # who shares the cores with another call takes what is free
-                call.places = _Places(threads)
-            self.ask(call.help, threads - 1)
-            call.places.keep_to(0)
+            self.ask(call.help, count - 1)
             call.work()
         except BaseException as error:
             call.failed.append(error)
@@ -557,7 +512,6 @@ class _Team:
     def end(self, call):
         """Leave nothing of a call under way."""
         call.wait()
-        call.places.leave()
         with self.lock:
             self.calls.discard(call)
             self.calls_with_blas.discard(call)
@@ -566,7 +520,7 @@ class _Team:
         call.ended = True
 
 
-_team = sys.modules.get("_graphgrad_team_2") or sys.modules.setdefault("_graphgrad_team_2", _Team())
+_team = sys.modules.get("_graphgrad_team_1") or sys.modules.setdefault("_graphgrad_team_1", _Team())
 
 
 _none = {}
@@ -636,11 +590,11 @@ class _Share:
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
         self.sums = sums or self.own_sums
 
-    def compute(self, is_over=lambda: False):
+    def compute(self, failed=()):
         """What is combined of all tiles; or nothing, if another share fails meanwhile."""
         totals, whole = None, self.held.cut(self.rows)
         for first in range(self.first, self.last, self.rows):
-            if is_over():
+            if failed:
                 return None
             last = min(first + self.rows, self.last)
             work = whole if last - first == self.rows else self.held.cut(last - first)
@@ -712,7 +666,7 @@ def _by_tiles(
     if number == 1:
         totals = shares[0].compute()
     else:
-        totals, *others = _team.run(lambda at, is_over: shares[at].compute(is_over), number, uses_blas)
+        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
         for other in others:
             totals = _combined(totals, other, how)
     for share in shares:

@@ -140,7 +140,7 @@ def seen_while(uses_blas, callers=1):
     _team.controls_blas()
     seen = []
 
-    def share(number, is_over):
+    def share(number, failed):
         seen.extend(blas_threads())
         return [number]
 
@@ -182,7 +182,7 @@ def test_blas_has_one_thread_for_each_of_ours_where_each_has_its_own_number(monk
     monkeypatch.setattr(_team, "blas", (library,))
     barrier = threading.Barrier(3)
 
-    def share(number, is_over):
+    def share(number, failed):
         barrier.wait(30)
         return [library.num_threads]
 
@@ -224,95 +224,6 @@ def test_blas_is_as_it_was_at_the_moment_when_a_call_returns():
     for _ in range(200):
         compiled(*given)
         assert blas_threads() == {2}
-
-
-# ---- cores ----
-
-needs_two_cores = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="no cores to choose from"
-)
-
-
-@pytest.fixture
-def two_threads(monkeypatch):
-    """On two cores; afterwards this thread may use all that it could before."""
-    monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(cores)[:2])
-    yield
-    os.sched_setaffinity(0, cores)
-
-
-def cores_of_shares(before=lambda: None, shares=2):
-    """The cores that threads may use in a call, while all of them are at work; none that begin later."""
-    barrier = threading.Barrier(shares)
-
-    def share(number, is_over):
-        barrier.wait(30)
-        before()
-        is_over()
-        return os.sched_getaffinity(0)
-
-    return _team.run(share, shares, False)
-
-
-@needs_two_cores
-def test_threads_of_a_call_keep_to_cores_of_their_own_and_may_use_all_afterwards(two_threads):
-    cores = os.sched_getaffinity(0)
-    for _ in range(20):
-        parts = cores_of_shares()
-        assert set.union(*parts) == cores and sum(map(len, parts)) == len(cores)
-        assert os.sched_getaffinity(0) == cores
-    after = {}
-    thread = threading.Thread(target=lambda: after.update(own=os.sched_getaffinity(0)))
-    thread.start()
-    thread.join()
-    assert after["own"] == cores
-
-
-@needs_two_cores
-def test_threads_run_where_they_like_after_a_while(two_threads):
-    cores = os.sched_getaffinity(0)
-    assert cores_of_shares(lambda: time.sleep(0.15)) == [cores, cores]
-
-
-@needs_two_cores
-def test_a_call_beside_another_takes_the_cores_that_are_free(two_threads):
-    cores = os.sched_getaffinity(0)
-    found = []
-
-    def share(number, is_over):
-        found.extend(cores_of_shares())
-        found.append(os.sched_getaffinity(0))
-        return [number]
-
-    _team.run(share, 1, False)
-    assert found == [cores, cores, cores]
-
-
-@needs_two_cores
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
-def test_a_call_that_fails_leaves_the_thread_all_of_its_cores(kind, two_threads):
-    cores = os.sched_getaffinity(0)
-
-    def fail():
-        raise kind("stop")
-
-    with pytest.raises(kind, match="stop"):
-        cores_of_shares(fail)
-    assert os.sched_getaffinity(0) == cores
-    assert set.union(*cores_of_shares()) == cores
-
-
-@needs_two_cores
-def test_a_system_that_lets_nobody_choose_cores_is_no_error(two_threads, monkeypatch):
-    def refused(thread, cores):
-        raise PermissionError("not here")
-
-    cores = os.sched_getaffinity(0)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "sched_setaffinity", refused)
-        assert cores_of_shares() == [cores, cores]
 
 
 # ---- errors ----
@@ -361,7 +272,7 @@ def test_whatever_a_share_raises_comes_out_and_the_team_goes_on(kind, where):
     caller, ready = threading.current_thread(), threading.Event()
     _team.controls_blas()
 
-    def share(number, is_over):
+    def share(number, failed):
         mine = "caller" if threading.current_thread() is caller else "helper"
         if mine == where:
             ready.set()
@@ -372,7 +283,7 @@ def test_whatever_a_share_raises_comes_out_and_the_team_goes_on(kind, where):
     with pytest.raises(kind, match="stop"):
         _team.run(share, 3, True)
     assert blas_threads() == {2}
-    assert _team.run(lambda number, is_over: [number], 3, True) == [[0], [1], [2]]
+    assert _team.run(lambda number, failed: [number], 3, True) == [[0], [1], [2]]
 
 
 def test_floating_point_errors_are_handled_as_the_caller_wants():
@@ -390,13 +301,13 @@ def test_floating_point_errors_are_handled_as_the_caller_wants():
 def test_nobody_begins_a_share_when_one_has_failed():
     caller, begun, told = threading.current_thread(), [], threading.Event()
 
-    def share(number, is_over):
+    def share(number, failed):
         begun.append(number)
         if threading.current_thread() is not caller:
             told.set()
             raise ValueError("stop")
         assert told.wait(30)
-        while not is_over():
+        while not failed:
             time.sleep(0.001)
         return [number]
 
@@ -411,7 +322,7 @@ def test_a_fork_within_a_call_goes_on_with_it_in_both_processes():
     parent, caller = os.getpid(), threading.current_thread()
     begun, go_on, children = threading.Barrier(3), threading.Event(), []
 
-    def share(number, is_over):
+    def share(number, failed):
         if os.getpid() == parent:
             begun.wait(30)
             if threading.current_thread() is caller:
@@ -451,8 +362,6 @@ def growth(call, calls=600, collected=False):
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(calls):
             call()
-        while not (_team.tasks.empty() or _team.calls):  # ended calls, until a thread sees that they have
-            time.sleep(0.001)
         if collected:
             gc.collect()
         return tracemalloc.get_traced_memory()[0] - before
@@ -497,7 +406,7 @@ def test_arrays_are_the_caller_s_whoever_computes_into_them():
     assert not compiled._namespace["_pool"].free, "this thread has not called yet"
     helpers = [[len(compiled._namespace["_pool"].free)] for _ in range(3)]
 
-    def look(number, is_over):
+    def look(number, failed):
         return helpers[number]
 
     assert _team.run(look, 3, False) == [[0], [0], [0]]
@@ -507,7 +416,7 @@ def test_a_call_that_waits_in_the_queue_holds_no_arrays():
     """The team is busy with another call meanwhile."""
     busy, go_on = threading.Barrier(4), threading.Event()
 
-    def long(number, is_over):
+    def long(number, failed):
         busy.wait(30)
         return [go_on.wait(30)]
 

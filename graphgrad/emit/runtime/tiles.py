@@ -78,11 +78,11 @@ class _Share:
         self.own_sums = None if kinds[1] is None or sums else _borrow(kinds[1], *sizes[1])
         self.sums = sums or self.own_sums
 
-    def compute(self, is_over=lambda: False):
+    def compute(self, failed=()):
         """What is combined of all tiles; or nothing, if another share fails meanwhile."""
         totals, whole = None, self.held.cut(self.rows)
         for first in range(self.first, self.last, self.rows):
-            if is_over():
+            if failed:
                 return None
             last = min(first + self.rows, self.last)
             work = whole if last - first == self.rows else self.held.cut(last - first)
@@ -154,7 +154,7 @@ def _by_tiles(
     if number == 1:
         totals = shares[0].compute()
     else:
-        totals, *others = _team.run(lambda at, is_over: shares[at].compute(is_over), number, uses_blas)
+        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
         for other in others:
             totals = _combined(totals, other, how)
     for share in shares:
