@@ -55,8 +55,12 @@ _SUM_ROWS = Helper(
     "_sum_rows",
     '''
 def _sum_rows(values, out=None):
-    """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
-    count, width = values.shape
+    """values summed over all axes but the last, as products with ones: faster, and blocks of rows round less
+    than one long sum.
+    """
+    width = values.shape[-1]
+    values = values.reshape(values.size // max(1, width), width)
+    count = len(values)
     if count <= 128:
         return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, total = np.ones(128, values.dtype), np.zeros(width)
@@ -77,11 +81,8 @@ def _sum_rows(values, out=None):
 def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
     """``x.sum(axis=0, out=y)``; of many rows, by `_SUM_ROWS`."""
     if _sums_rows(node) and _drifts(node):
-        x, rows = node.inputs[0], parts[0].text
-        if x.ndim > 2:
-            rows = f"{parts[0].at(ATOM)}.reshape(-1, {speller.size(x.shape[-1]).text})"
         out = "" if to.out is None else f", out={to.out}"
-        return Form(f"{speller.helper(_SUM_ROWS)}({rows}{out})")
+        return Form(f"{speller.helper(_SUM_ROWS)}({parts[0].text}{out})")
     return reduce_into("sum")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
 
 

@@ -71,8 +71,12 @@ def _add(rows, index, values):
 
 
 def _sum_rows(values, out=None):
-    """values.sum(axis=0), as products with ones: faster, and blocks of rows round less than one long sum."""
-    count, width = values.shape
+    """values summed over all axes but the last, as products with ones: faster, and blocks of rows round less
+    than one long sum.
+    """
+    width = values.shape[-1]
+    values = values.reshape(values.size // max(1, width), width)
+    count = len(values)
     if count <= 128:
         return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, total = np.ones(128, values.dtype), np.zeros(width)

@@ -397,3 +397,22 @@ def test_pairs_have_the_values_and_gradients_that_torch_gives_however_they_broad
     total.backward()
     expected = [total.detach().numpy(), *(tensor.grad.numpy() for tensor in tensors)]
     assert_same(list(found), expected, 1e-9, 1e-11, name)
+
+
+@pytest.mark.parametrize("last", [0, 1, 3])
+@pytest.mark.parametrize("rows", [0, 1, 70, 300])
+@pytest.mark.parametrize("known", [True, False])
+def test_sums_over_all_axes_but_the_last_may_have_nothing_in_them(rows, last, known):
+    """Of no columns, NumPy cannot tell how many rows there are."""
+    x = gg.input("x", ("n", 2, last if known else "width"))
+    array = np.random.default_rng(0).standard_normal((rows, 2, last), np.float32)
+    for level in ("plain", "default"):
+        found = gg.compile(gg.sum(x, axis=(0, 1)), level=level)(array)
+        np.testing.assert_allclose(found, array.sum((0, 1), np.float64), rtol=1e-5, atol=1e-5)
+    loss = gg.sum(gg.tanh(x + gg.param("b", x.shape[2:])))
+    b = np.ones(last, np.float32)
+    _, grads = gg.compile(loss, wrt=[leaf for leaf in gg.Graph((), (loss,)).leaves if leaf.name == "b"])(
+        x=array, b=b
+    )
+    expected = (1 - np.tanh(array.astype(np.float64) + 1) ** 2).sum((0, 1))
+    np.testing.assert_allclose(grads["b"], expected, rtol=1e-4, atol=1e-5)

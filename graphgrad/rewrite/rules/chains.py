@@ -68,7 +68,7 @@ def _part_of_product(node: Node, present: Collection[Node]) -> Outcome:
     if product.op.name != "matmul" or None in items or usual(node.size) >= usual(product.size):
         return None
     x, y = product.inputs
-    if y.ndim > 2 and x.ndim > 1:
+    if y.ndim > 2:
         return Declined("it is a product of stacks of matrices")
     if len(items) != product.ndim or x.ndim == 1 == y.ndim:
         return None
@@ -98,7 +98,10 @@ RULES = (
             {"x": (6, 5, 3), "y": (3, 4), "i": (slice(0, 4, 2), 1, 2)},
             {"x": (7, 3), "y": (3,), "i": (slice(0, 3, 1),)},
         ),
-        declined=({"x": (2, 5, 3), "y": (2, 3, 4), "i": (0, _ALL, _ALL)},),
+        declined=(
+            {"x": (2, 5, 3), "y": (2, 3, 4), "i": (0, _ALL, _ALL)},
+            {"x": (3,), "y": (3, 3, 3), "i": (_ALL, 1)},
+        ),
     ),
     rule(
         "chain_from_the_right",
