@@ -89,8 +89,9 @@ def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
         standard = [f"import {name}" for name in ("atexit", "math", "os", "sys", "threading", "weakref")]
         standard += [
             "from collections import deque",
+            "from contextlib import suppress",
             "from contextvars import copy_context",
-            "from queue import SimpleQueue",
+            "from queue import Empty, SimpleQueue",
         ]
     if arrays:
         standard.insert(len(standard) - bool(plan.tiles), "from pathlib import Path")

@@ -21,7 +21,8 @@ RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
         "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
-        "part", "atexit", "math", "os", "sys", "threading", "weakref", "deque", "copy_context", "SimpleQueue",
+        "part", "atexit", "math", "os", "sys", "threading", "weakref", "deque", "copy_context", "Empty", "SimpleQueue",
+        "suppress",
     }
 )  # fmt: skip
 """What no emitted name may be: Python's words, its builtins, and what every emitted module uses itself."""

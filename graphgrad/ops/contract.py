@@ -60,6 +60,8 @@ def _by_left(g: Node, z: Node, x: Node, y: Node) -> Node:
         return g * y
     if y.ndim == 1:
         return sum_to(expand_dims(g, g.ndim) * y, x.shape)
+    if x.ndim == 1 and y.ndim == 2:
+        return y @ g
     if x.ndim == 1:  # rows were added in front of x and taken out of the result
         return sum_to(squeeze(expand_dims(g, g.ndim - 1) @ matrix_transpose(y), y.ndim - 2), x.shape)
     return sum_to(g @ matrix_transpose(y), x.shape)

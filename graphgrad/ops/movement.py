@@ -335,7 +335,7 @@ def _squeezed_axes(x: Spec, *, axes: tuple[int, ...]) -> tuple[tuple[AxisRole, .
 
 def _spell_squeeze(speller: Speller, parts: Sequence[Form], node: Node) -> Form:
     axes = node.attrs["axes"]
-    return Form(f"np.squeeze({parts[0].text}, axis={axes[0] if len(axes) == 1 else axes})")
+    return Form(f"{parts[0].at(ATOM)}.squeeze(axis={axes[0] if len(axes) == 1 else axes})")
 
 
 def _squeeze_samples(rng: np.random.Generator) -> Iterator[Sample]:

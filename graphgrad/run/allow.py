@@ -65,8 +65,9 @@ _IMPORTS = (
     "import threading",
     "import weakref",
     "from collections import deque",
+    "from contextlib import suppress",
     "from contextvars import copy_context",
-    "from queue import SimpleQueue",
+    "from queue import Empty, SimpleQueue",
 )
 _RUNTIME = ("pool", "team", "tiles")
 _WORKSPACE = re.compile(r"Workspace|_(Tile|Parts)(_\d+)?")

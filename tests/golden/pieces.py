@@ -59,7 +59,7 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     filled[0] = spread
     largest = filled.max(axis=0, keepdims=True)                     # gg.max(filled, axis=0, ...  models.py:80
     part_ = smooth[:2]                                              # smooth[:2]                  models.py:80
-    squeezed = np.squeeze(largest, axis=0)                          # gg.sum(weighted)            models.py:82
+    squeezed = largest.squeeze(axis=0)                              # gg.sum(weighted)            models.py:82
     squeezed_part_ = squeezed @ part_
     product = table * smooth[2]                                     # table * smooth[2]           models.py:82
     average = np.mean(product)                                      # gg.mean(table * smooth[2])  models.py:82
@@ -106,7 +106,7 @@ def forward(series, smooth):
     filled[0] = spread
     largest = filled.max(axis=0, keepdims=True)                  # gg.max(filled, axis=0, kee...  models.py:80
     part_ = smooth[:2]                                           # smooth[:2]                     models.py:80
-    squeezed = np.squeeze(largest, axis=0)                       # gg.sum(weighted)               models.py:82
+    squeezed = largest.squeeze(axis=0)                           # gg.sum(weighted)               models.py:82
     squeezed_part_ = squeezed @ part_
     product = table * smooth[2]                                  # table * smooth[2]              models.py:82
     average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
@@ -217,7 +217,9 @@ class _Pool(threading.local):
     """
 
     def __init__(self):
-        self.free = {}
+        self.last = {}  # by class: the sizes of those that were used last, and the arrays
+        self.free = {}  # by class and sizes: those that were used before
+        self.small = {}  # by class of a tile's arrays: those for a few rows that were used last
 
 
 _pool = _Pool()
@@ -225,12 +227,25 @@ _pool = _Pool()
 
 def _borrow(kind, *sizes):
     """Arrays for one call: what an earlier call of this thread gave back, else new ones."""
+    last = _pool.last.pop(kind, None)
+    if last:
+        if last[0] == sizes:
+            return last[1]
+        _put_away(last[1], *last[0])
     kept = _pool.free.get((kind, sizes))
     return kept.pop() if kept else kind(*sizes)
 
 
 def _give_back(work, *sizes):
-    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    """Keep arrays for the next call."""
+    other = _pool.last.get(type(work))
+    _pool.last[type(work)] = sizes, work
+    if other:
+        _put_away(other[1], *other[0])
+
+
+def _put_away(work, *sizes):
+    """Keep arrays for a later call. A thread keeps those of the eight kinds and sizes that it used last."""
     free, key = _pool.free, (type(work), sizes)
     kept = free.pop(key, [])
     kept.append(work)

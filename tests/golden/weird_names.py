@@ -18,8 +18,9 @@ import sys
 import threading
 import weakref
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -221,7 +222,9 @@ class _Pool(threading.local):
     """
 
     def __init__(self):
-        self.free = {}
+        self.last = {}  # by class: the sizes of those that were used last, and the arrays
+        self.free = {}  # by class and sizes: those that were used before
+        self.small = {}  # by class of a tile's arrays: those for a few rows that were used last
 
 
 _pool = _Pool()
@@ -229,12 +232,25 @@ _pool = _Pool()
 
 def _borrow(kind, *sizes):
     """Arrays for one call: what an earlier call of this thread gave back, else new ones."""
+    last = _pool.last.pop(kind, None)
+    if last:
+        if last[0] == sizes:
+            return last[1]
+        _put_away(last[1], *last[0])
     kept = _pool.free.get((kind, sizes))
     return kept.pop() if kept else kind(*sizes)
 
 
 def _give_back(work, *sizes):
-    """Keep arrays for the next call. A thread keeps those of the eight kinds and sizes that it used last."""
+    """Keep arrays for the next call."""
+    other = _pool.last.get(type(work))
+    _pool.last[type(work)] = sizes, work
+    if other:
+        _put_away(other[1], *other[0])
+
+
+def _put_away(work, *sizes):
+    """Keep arrays for a later call. A thread keeps those of the eight kinds and sizes that it used last."""
     free, key = _pool.free, (type(work), sizes)
     kept = free.pop(key, [])
     kept.append(work)
@@ -244,13 +260,15 @@ def _give_back(work, *sizes):
 
 
 class _Call:
-    """The shares that one call's work is divided into. Whoever is free takes the next one."""
+    """The shares that one call's work is divided into. Whichever thread is free takes the next one."""
 
     def __init__(self, share, count):
         self.share, self.left, self.done = share, deque(range(count)), [None] * count
         self.failed = []  # errors; as soon as there is one, nobody begins anything more
-        self.helpers = []  # a lock for each other thread, which holds it as long as it is at work
+        self.helpers = []  # for each thread, its number and a lock that it holds as long as it is at work
+        self.over = SimpleQueue()  # has something in it when nobody need be waited for
         self.context = copy_context()  # the caller's; NumPy's handling of floating-point errors is part of it
+        self.cores, self.parts = (), []  # where threads may run, and its parts that no thread has yet
         self.blas_before = ()
         self.ended = False
 
@@ -263,21 +281,32 @@ class _Call:
                 return
             self.done[number] = self.share(number, self.failed)
 
-    def help(self):
-        """What another thread does."""
+    def help(self, begin):
+        """What a thread of the team does: begin(call), and what nobody has taken yet."""
         busy = threading.Lock()
         with busy:
-            self.helpers.append(busy)  # first of all: who sees that nothing is left also sees who is at work
+            self.helpers.append((threading.get_native_id(), busy))  # before it looks what is left, see wait
             try:
                 if self.left:
+                    begin(self)
                     self.context.copy().run(self.work)
             except BaseException as error:
                 self.failed.append(error)
+            if self.failed or None not in self.done:
+                self.over.put(None)
+
+    def part(self, last):
+        """Cores for a thread: those that it had last, if nobody else has them, or else the next."""
+        try:
+            self.parts.remove(last)
+            return last
+        except ValueError:
+            return self.parts.pop() if self.parts else self.cores
 
     def wait(self):
         """Until nobody else is at work; nobody begins anything from here on."""
         self.left.clear()
-        for busy in self.helpers:
+        for _, busy in self.helpers:
             with busy:
                 pass
 
@@ -298,8 +327,9 @@ class _Call:
 class _Team:
     """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
 
-    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here
-    may be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
+    They have cores of their own while they work, which a caller's thread might keep, so the caller waits; but
+    it does what nobody else has begun where not enough of them are free. Anything here may be interrupted, by
+    the exception of a signal or by a call within the call.
     """
 
     def __init__(self):
@@ -312,11 +342,14 @@ class _Team:
     def start(self):
         """As in a new process: threads do not survive a fork, and their locks stay locked."""
         under_way = self.calls or ()
-        self.lock, self.tasks, self.threads = threading.RLock(), SimpleQueue(), []
+        self.lock, self.tasks, self.threads, self.at_work = threading.RLock(), SimpleQueue(), [], set()
         self.calls, self.calls_with_blas = weakref.WeakSet(), weakref.WeakSet()
         self.ended = False
-        for busy in [busy for call in under_way for busy in call.helpers if busy.locked()]:
-            busy.release()
+        for call in under_way:
+            call.over.put(None)
+            for _, busy in call.helpers:
+                if busy.locked():
+                    busy.release()
         self.limit_blas()
 
     def stop(self):
@@ -333,10 +366,14 @@ class _Team:
         """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
         given = os.environ.get("GRAPHGRAD_THREADS", "").strip()
         if not given:
-            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            return len(self.allowed()) or os.cpu_count() or 1
         if not given.isdecimal() or not int(given):
             raise ValueError(f"GRAPHGRAD_THREADS is how many threads may work, from 1 on, not {given[:40]!r}")
         return int(given)
+
+    def allowed(self):
+        """The cores that the calling thread may use, where the system tells."""
+        return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
     def shares(self, tiles, uses_blas, threads):
         """Into how many shares to divide so many tiles. Threads of BLAS would be in the way of ours."""
@@ -383,12 +420,12 @@ class _Team:
             library.set_num_threads(threads)
             clear(force=True)
 
-    def ask(self, work, count):
-        """Have up to so many other threads do work, as soon as they are free."""
-        others = min(count, self.cores() - 1)
+    def ask(self, call, count):
+        """Have up to so many threads work at a call. Whether there is a free one for each of them."""
+        count = min(count, self.cores())
         with self.lock:
             self.threads = [thread for thread in self.threads if thread.is_alive()]
-            while len(self.threads) < others and not self.ended:
+            while len(self.threads) < count and not self.ended:
                 thread = threading.Thread(
                     target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
                 )
@@ -398,16 +435,50 @@ class _Team:
                 except RuntimeError:  # no more can be started
                     self.threads.remove(thread)
                     break
-            others = min(others, len(self.threads))
-        for _ in range(others):
-            self.tasks.put(work)
+            free = len([thread for thread in self.threads if thread.ident not in self.at_work])
+            free -= self.tasks.qsize()
+            call.cores = self.allowed()
+            if len(call.cores) >= count:
+                ends = [len(call.cores) * at // count for at in range(count + 1)]
+                call.parts = [call.cores[first:last] for first, last in zip(ends, ends[1:])]
+            for _ in self.threads[:count]:
+                self.tasks.put(call)
+        return free >= count
 
     def serve(self, tasks):
         """What a thread does as long as it lives."""
-        while (work := tasks.get()) is not None:
+        me, cores = threading.get_ident(), ()
+
+        def begin(call):
+            nonlocal cores
+            cores = call.part(cores)
+            self.hold(0, cores)
             self.set_blas([(library, 1) for library in self.blas or () if self.is_per_thread(library)])
-            work()
-            del work  # and what it holds
+
+        while (call := tasks.get()) is not None:
+            self.at_work.add(me)
+            call.help(begin)
+            self.at_work.discard(me)
+            del call  # and what it holds
+
+    def hold(self, thread, cores):
+        """Have a thread of ours run on these cores only, if the system lets us."""
+        if cores and hasattr(os, "sched_setaffinity"):
+            with suppress(OSError):
+                os.sched_setaffinity(thread, cores)
+
+    def wait(self, call):
+        """Until all is done, something has failed, or all has been begun at least.
+
+        Where a process has rested, Linux has threads that wait for each other share a core for some 50 ms.
+        So they have cores of their own at first, and then any: somebody else may need those.
+        """
+        try:
+            call.over.get(timeout=0.1)
+        except Empty:
+            for thread, _ in call.helpers:
+                self.hold(thread, call.cores)
+            call.work()  # nearly always nothing: what threads would have taken that are not free after all
 
     def run(self, share, count, uses_blas):
         """share(number, failed) for each number below count; their results in order.
@@ -421,8 +492,10 @@ class _Team:
                 call.blas_before = [(one, one.num_threads) for one in self.blas if self.is_per_thread(one)]
                 self.calls_with_blas.add(call)
                 self.limit_blas()
-            self.ask(call.help, count - 1)
-            call.work()
+            if self.ask(call, count):
+                self.wait(call)
+            else:
+                call.work()
         except BaseException as error:
             call.failed.append(error)
         finally:
@@ -463,6 +536,7 @@ class _Held:
     def __init__(self, kind, rows, sizes):
         self.kind, self.rows, self.sizes = kind, rows, sizes
         self.work = None if kind is None else kind(rows, *sizes)
+        self.in_use = False
 
     def cut(self, rows):
         """The arrays for so many rows: the beginning of each."""
@@ -532,7 +606,7 @@ class _Share:
 
     def give_back(self):
         """Keep the arrays for the next call."""
-        _give_back(self.held, self.kinds[0], *self.sizes[0])
+        _put_away(self.held, self.kinds[0], *self.sizes[0])
         for part in (self.part, self.own_sums):
             if part is not None:
                 _give_back(part, *self.sizes[1])
@@ -544,6 +618,27 @@ _has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; 
 def _for_one_thread(most):
     """Up to how many rows need no second thread. Without the lock, short statements do not queue."""
     return most // (2 if _has_lock() else 8) + 1
+
+
+def _in_shares(number, uses_blas, count, tile, most, kinds, sizes, how, new):
+    """tile for all rows below count, in so many shares side by side; results combined."""
+    ends = [count * at // number for at in range(number + 1)]
+    shares = [
+        _Share(tile, first, last, most, kinds, sizes, how, None if first else new)
+        for first, last in zip(ends, ends[1:])
+    ]
+    if number == 1:
+        totals = shares[0].compute()
+    else:
+        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
+        for other in others:
+            totals = _combined(totals, other, how)
+    for share in shares:
+        share.give_back()
+    return tuple(
+        total.astype(dtype) if total.dtype != dtype else total
+        for total, dtype in zip(totals, shares[0].dtypes)
+    )
 
 
 def _by_tiles(
@@ -563,39 +658,21 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
+    if count <= most // 8:  # so little that what is around it counts
+        held = _pool.small.get(kinds[0])
+        if held is None or held.in_use or held.rows != count or held.sizes != sizes[0]:
+            held = _pool.small[kinds[0]] = _Held(kinds[0], count, sizes[0])
+        held.in_use = True
+        results = tile(0, count, held.work, new)
+        held.in_use = False
+        return results
     small = _for_one_thread(most)
     number = (
         1 if count <= small else min(_team.shares(-(-count // small), uses_blas, threads), at_most or count)
     )
     if number == 1 and count <= most:
-        if kinds[0] is None:
-            return tile(0, count, None, new)
-        free, key = _pool.free, (_Held, (kinds[0], *sizes[0]))
-        last = free.pop(key, None)  # to be the one that was used last
-        if last and len(last) == 1 and last[0].rows == count:  # as nearly always
-            results = tile(0, count, last[0].work, new)
-            free[key] = last
-            return results
-        if last:
-            free[key] = last
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
-        _give_back(held, kinds[0], *sizes[0])
+        _put_away(held, kinds[0], *sizes[0])
         return results
-    ends = [count * at // number for at in range(number + 1)]
-    shares = [
-        _Share(tile, first, last, most, kinds, sizes, how, None if first else new)
-        for first, last in zip(ends, ends[1:])
-    ]
-    if number == 1:
-        totals = shares[0].compute()
-    else:
-        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
-        for other in others:
-            totals = _combined(totals, other, how)
-    for share in shares:
-        share.give_back()
-    return tuple(
-        total.astype(dtype) if total.dtype != dtype else total
-        for total, dtype in zip(totals, shares[0].dtypes)
-    )
+    return _in_shares(number, uses_blas, count, tile, most, kinds, sizes, how, new)

@@ -89,7 +89,7 @@ def runs(folder, tmp_path):
 
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_the_environment_says_how_many_threads_there_are(runs, threads):
-    runs("assert right() and call is not None\nprint(len(team()) + 1)", threads, prints=threads)
+    runs("assert right()\nprint(len(team()) or 1)", threads, prints=threads)
 
 
 def test_never_more_threads_than_asked_for_however_many_callers(runs):
@@ -97,11 +97,11 @@ def test_never_more_threads_than_asked_for_however_many_callers(runs):
         def work():
             for _ in range(30):
                 assert right()
-                assert len(team()) <= 2
+                assert len(team()) <= 3
         callers = [threading.Thread(target=work) for _ in range(8)]
         for one in callers: one.start()
         for one in callers: one.join()
-        assert len(team()) == 2 and blas() == {2}
+        assert len(team()) == 3 and blas() == {2}
         print("right")
     """)
 
@@ -134,7 +134,7 @@ def test_without_threadpoolctl_products_are_left_to_blas_and_the_rest_runs_on_ev
         sys.modules["threadpoolctl"] = None  # importing it fails
         assert right() and not team()
         assert np.allclose(e.forward(x), np.exp(x.astype(float)).sum(), rtol=1e-5)
-        assert len(team()) == 2 and right()
+        assert len(team()) == 3 and right()
         print("right")
     """)
 
@@ -181,7 +181,7 @@ def test_interruptions_at_any_moment_leave_nothing_behind(runs):
         thread.join()
         assert interrupted > 100, interrupted
         assert len(results) > 10 and all(right(one) for one in results)
-        assert len(team()) <= 2 and right()
+        assert len(team()) <= 3 and right()
         assert blas() == {2}, blas()
         assert not m._team.calls and m._team.blas_before is None
         print("right")
@@ -213,7 +213,7 @@ def test_a_child_of_a_fork_amid_calls_has_its_own_threads_and_all_of_blas(runs):
             child = os.fork()
             if child == 0:
                 signal.alarm(20)
-                good = not team() and blas() == {2} and right() and len(team()) == 2 and blas() == {2}
+                good = not team() and blas() == {2} and right() and len(team()) == 3 and blas() == {2}
                 os._exit(0 if good else 1)
             assert os.waitpid(child, 0)[1] == 0
         stop.set()
@@ -232,7 +232,7 @@ def test_pools_of_processes(runs, method):
         import multiprocessing, warnings
 
         def works(rows):
-            return right(None, rows) and len(team()) == 2 and blas() == {{2}}
+            return right(None, rows) and len(team()) == 3 and blas() == {{2}}
 
         if __name__ == "__main__":
             warnings.simplefilter("ignore")

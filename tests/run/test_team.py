@@ -267,14 +267,13 @@ def test_other_shares_end_at_their_next_tile_when_one_fails():
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, MemoryError, ValueError])
-@pytest.mark.parametrize("where", ["caller", "helper"])
-def test_whatever_a_share_raises_comes_out_and_the_team_goes_on(kind, where):
-    caller, ready = threading.current_thread(), threading.Event()
+@pytest.mark.parametrize("failing", [0, 2])
+def test_whatever_a_share_raises_comes_out_and_the_team_goes_on(kind, failing):
+    ready = threading.Event()
     _team.controls_blas()
 
     def share(number, failed):
-        mine = "caller" if threading.current_thread() is caller else "helper"
-        if mine == where:
+        if number == failing:
             ready.set()
             raise kind("stop")
         assert ready.wait(30)
@@ -284,6 +283,30 @@ def test_whatever_a_share_raises_comes_out_and_the_team_goes_on(kind, where):
         _team.run(share, 3, True)
     assert blas_threads() == {2}
     assert _team.run(lambda number, failed: [number], 3, True) == [[0], [1], [2]]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_a_caller_who_is_interrupted_while_waiting_has_the_others_stop():
+    at_work = threading.Barrier(4)
+
+    def share(number, failed):
+        at_work.wait(30)
+        while not failed:
+            time.sleep(0.001)
+        return [number]
+
+    def interrupt(*_):
+        at_work.wait(30)
+        raise KeyboardInterrupt("stop")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="stop"):
+            _team.run(share, 3, True)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert blas_threads() == {2}
 
 
 def test_floating_point_errors_are_handled_as_the_caller_wants():
@@ -299,11 +322,11 @@ def test_floating_point_errors_are_handled_as_the_caller_wants():
 
 
 def test_nobody_begins_a_share_when_one_has_failed():
-    caller, begun, told = threading.current_thread(), [], threading.Event()
+    begun, told = [], threading.Event()
 
     def share(number, failed):
         begun.append(number)
-        if threading.current_thread() is not caller:
+        if number == 1:
             told.set()
             raise ValueError("stop")
         assert told.wait(30)
@@ -319,29 +342,125 @@ def test_nobody_begins_a_share_when_one_has_failed():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_within_a_call_goes_on_with_it_in_both_processes():
     """The threads that have taken a share do not exist in the child, which computes it itself."""
-    parent, caller = os.getpid(), threading.current_thread()
-    begun, go_on, children = threading.Barrier(3), threading.Event(), []
+    parent, at_work, go_on, children = os.getpid(), threading.Barrier(3), threading.Event(), []
 
     def share(number, failed):
         if os.getpid() == parent:
-            begun.wait(30)
-            if threading.current_thread() is caller:
-                children.append(os.fork())
-                if children[0] == 0:  # pragma: no cover
-                    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                    signal.alarm(20)
-                else:
-                    go_on.set()
-            assert children == [0] or go_on.wait(30)
+            if at_work.wait(30) == 0:
+                os.kill(parent, signal.SIGALRM)  # the caller gets it, which waits
+            assert go_on.wait(30)
         return [number]
 
+    def fork(*_):
+        children.append(os.fork())
+        if children[0] == 0:  # pragma: no cover
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(20)
+        else:
+            go_on.set()
+
+    before = signal.signal(signal.SIGALRM, fork)
     try:
         results = _team.run(share, 3, False)
     finally:
         if os.getpid() != parent:  # pragma: no cover
             os._exit(0 if results == [[0], [1], [2]] else 1)
+        signal.signal(signal.SIGALRM, before)
     assert results == [[0], [1], [2]]
     assert os.waitpid(children[0], 0)[1] == 0
+
+
+# ---- who works where ----
+
+
+needs_cores = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="not two cores to choose"
+)
+
+
+def places(count=2, seconds=0.0):
+    """The cores on which each share of some calls at once may run."""
+    barrier = threading.Barrier(count)
+
+    def share(number, failed):
+        barrier.wait(30)  # no thread takes two
+        time.sleep(seconds)
+        return [threading.get_ident(), os.sched_getaffinity(0)]
+
+    return _team.run(share, count, False)
+
+
+@needs_cores
+def test_threads_have_cores_of_their_own_and_callers_keep_theirs(monkeypatch):
+    monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
+    mine = os.sched_getaffinity(0)
+    for _ in range(20):
+        (one, its), (other, others) = places()
+        assert its | others == mine and not its & others
+        assert threading.get_ident() not in (one, other)
+    assert os.sched_getaffinity(0) == mine
+
+
+@needs_cores
+def test_a_long_call_leaves_cores_to_the_system_after_a_moment(monkeypatch):
+    monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
+    for seconds, alone in ((0.0, True), (0.3, False), (0.0, True)):
+        (_, its), (_, others) = places(seconds=seconds)
+        assert (not its & others) == alone
+
+
+@needs_cores
+def test_threads_run_where_the_caller_may(monkeypatch):
+    monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
+    mine = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, [min(mine)])
+        assert [cores for _, cores in places()] == [{min(mine)}] * 2
+    finally:
+        os.sched_setaffinity(0, mine)
+    (_, its), (_, others) = places()
+    assert its | others == mine
+
+
+@needs_cores
+def test_a_system_that_refuses_leaves_threads_where_they_are(monkeypatch):
+    def refuse(*_):
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    assert len(places()) == 2
+
+
+@pytest.mark.parametrize("busy", [1, 2, 3])
+def test_nobody_waits_for_threads_that_are_busy(busy):
+    """The caller does itself what they do not; for how long they will be busy, nobody knows."""
+    at_work, go_on = threading.Barrier(busy + 1), threading.Event()
+
+    def long(number, failed):
+        at_work.wait(30)
+        return [go_on.wait(30)]
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(_team.run, long, busy, False)
+        at_work.wait(30)
+        try:
+            for _ in range(20):
+                who = [found[0] for found in _team.run(lambda *_: [threading.get_ident()], 3, False)]
+                assert busy < 3 or set(who) == {threading.get_ident()}
+            assert not running.done()
+        finally:
+            go_on.set()
+        assert running.result() == [[True]] * busy
+
+
+def test_a_caller_works_where_threads_that_seemed_to_be_free_are_not(monkeypatch):
+    """A thread may be about to begin something else."""
+    monkeypatch.setattr(_team, "ask", lambda call, count: True)
+    before = time.monotonic()
+    assert (
+        _team.run(lambda number, failed: [threading.get_ident()], 3, False) == [[threading.get_ident()]] * 3
+    )
+    assert time.monotonic() - before < 10
 
 
 # ---- memory ----
@@ -422,7 +541,7 @@ def test_a_call_that_waits_in_the_queue_holds_no_arrays():
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(_team.run, long, 3, False)
-        busy.wait(30)  # both helpers and the caller are at work
+        busy.wait(30)  # all are at work
         try:
             compiled, given = model(), arrays()
             assert growth(lambda: compiled(*given), 200) < 400 * 2_000

@@ -6,20 +6,23 @@ import sys
 import threading
 import weakref
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 # ---- from here on, word for word ----
 
 
 class _Call:
-    """The shares that one call's work is divided into. Whoever is free takes the next one."""
+    """The shares that one call's work is divided into. Whichever thread is free takes the next one."""
 
     def __init__(self, share, count):
         self.share, self.left, self.done = share, deque(range(count)), [None] * count
         self.failed = []  # errors; as soon as there is one, nobody begins anything more
-        self.helpers = []  # a lock for each other thread, which holds it as long as it is at work
+        self.helpers = []  # for each thread, its number and a lock that it holds as long as it is at work
+        self.over = SimpleQueue()  # has something in it when nobody need be waited for
         self.context = copy_context()  # the caller's; NumPy's handling of floating-point errors is part of it
+        self.cores, self.parts = (), []  # where threads may run, and its parts that no thread has yet
         self.blas_before = ()
         self.ended = False
 
@@ -32,21 +35,32 @@ class _Call:
                 return
             self.done[number] = self.share(number, self.failed)
 
-    def help(self):
-        """What another thread does."""
+    def help(self, begin):
+        """What a thread of the team does: begin(call), and what nobody has taken yet."""
         busy = threading.Lock()
         with busy:
-            self.helpers.append(busy)  # first of all: who sees that nothing is left also sees who is at work
+            self.helpers.append((threading.get_native_id(), busy))  # before it looks what is left, see wait
             try:
                 if self.left:
+                    begin(self)
                     self.context.copy().run(self.work)
             except BaseException as error:
                 self.failed.append(error)
+            if self.failed or None not in self.done:
+                self.over.put(None)
+
+    def part(self, last):
+        """Cores for a thread: those that it had last, if nobody else has them, or else the next."""
+        try:
+            self.parts.remove(last)
+            return last
+        except ValueError:
+            return self.parts.pop() if self.parts else self.cores
 
     def wait(self):
         """Until nobody else is at work; nobody begins anything from here on."""
         self.left.clear()
-        for busy in self.helpers:
+        for _, busy in self.helpers:
             with busy:
                 pass
 
@@ -67,8 +81,9 @@ class _Call:
 class _Team:
     """The threads that all modules of a process share, and the one owner of how many of them BLAS may use.
 
-    Callers do themselves what nobody else has begun, so nobody ever waits for a free thread. Anything here
-    may be interrupted, by the exception of a signal or by a call within the call, and is then done once more.
+    They have cores of their own while they work, which a caller's thread might keep, so the caller waits; but
+    it does what nobody else has begun where not enough of them are free. Anything here may be interrupted, by
+    the exception of a signal or by a call within the call.
     """
 
     def __init__(self):
@@ -81,11 +96,14 @@ class _Team:
     def start(self):
         """As in a new process: threads do not survive a fork, and their locks stay locked."""
         under_way = self.calls or ()
-        self.lock, self.tasks, self.threads = threading.RLock(), SimpleQueue(), []
+        self.lock, self.tasks, self.threads, self.at_work = threading.RLock(), SimpleQueue(), [], set()
         self.calls, self.calls_with_blas = weakref.WeakSet(), weakref.WeakSet()
         self.ended = False
-        for busy in [busy for call in under_way for busy in call.helpers if busy.locked()]:
-            busy.release()
+        for call in under_way:
+            call.over.put(None)
+            for _, busy in call.helpers:
+                if busy.locked():
+                    busy.release()
         self.limit_blas()
 
     def stop(self):
@@ -102,10 +120,14 @@ class _Team:
         """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
         given = os.environ.get("GRAPHGRAD_THREADS", "").strip()
         if not given:
-            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            return len(self.allowed()) or os.cpu_count() or 1
         if not given.isdecimal() or not int(given):
             raise ValueError(f"GRAPHGRAD_THREADS is how many threads may work, from 1 on, not {given[:40]!r}")
         return int(given)
+
+    def allowed(self):
+        """The cores that the calling thread may use, where the system tells."""
+        return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
     def shares(self, tiles, uses_blas, threads):
         """Into how many shares to divide so many tiles. Threads of BLAS would be in the way of ours."""
@@ -152,12 +174,12 @@ class _Team:
             library.set_num_threads(threads)
             clear(force=True)
 
-    def ask(self, work, count):
-        """Have up to so many other threads do work, as soon as they are free."""
-        others = min(count, self.cores() - 1)
+    def ask(self, call, count):
+        """Have up to so many threads work at a call. Whether there is a free one for each of them."""
+        count = min(count, self.cores())
         with self.lock:
             self.threads = [thread for thread in self.threads if thread.is_alive()]
-            while len(self.threads) < others and not self.ended:
+            while len(self.threads) < count and not self.ended:
                 thread = threading.Thread(
                     target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
                 )
@@ -167,16 +189,50 @@ class _Team:
                 except RuntimeError:  # no more can be started
                     self.threads.remove(thread)
                     break
-            others = min(others, len(self.threads))
-        for _ in range(others):
-            self.tasks.put(work)
+            free = len([thread for thread in self.threads if thread.ident not in self.at_work])
+            free -= self.tasks.qsize()
+            call.cores = self.allowed()
+            if len(call.cores) >= count:
+                ends = [len(call.cores) * at // count for at in range(count + 1)]
+                call.parts = [call.cores[first:last] for first, last in zip(ends, ends[1:])]
+            for _ in self.threads[:count]:
+                self.tasks.put(call)
+        return free >= count
 
     def serve(self, tasks):
         """What a thread does as long as it lives."""
-        while (work := tasks.get()) is not None:
+        me, cores = threading.get_ident(), ()
+
+        def begin(call):
+            nonlocal cores
+            cores = call.part(cores)
+            self.hold(0, cores)
             self.set_blas([(library, 1) for library in self.blas or () if self.is_per_thread(library)])
-            work()
-            del work  # and what it holds
+
+        while (call := tasks.get()) is not None:
+            self.at_work.add(me)
+            call.help(begin)
+            self.at_work.discard(me)
+            del call  # and what it holds
+
+    def hold(self, thread, cores):
+        """Have a thread of ours run on these cores only, if the system lets us."""
+        if cores and hasattr(os, "sched_setaffinity"):
+            with suppress(OSError):
+                os.sched_setaffinity(thread, cores)
+
+    def wait(self, call):
+        """Until all is done, something has failed, or all has been begun at least.
+
+        Where a process has rested, Linux has threads that wait for each other share a core for some 50 ms.
+        So they have cores of their own at first, and then any: somebody else may need those.
+        """
+        try:
+            call.over.get(timeout=0.1)
+        except Empty:
+            for thread, _ in call.helpers:
+                self.hold(thread, call.cores)
+            call.work()  # nearly always nothing: what threads would have taken that are not free after all
 
     def run(self, share, count, uses_blas):
         """share(number, failed) for each number below count; their results in order.
@@ -190,8 +246,10 @@ class _Team:
                 call.blas_before = [(one, one.num_threads) for one in self.blas if self.is_per_thread(one)]
                 self.calls_with_blas.add(call)
                 self.limit_blas()
-            self.ask(call.help, count - 1)
-            call.work()
+            if self.ask(call, count):
+                self.wait(call)
+            else:
+                call.work()
         except BaseException as error:
             call.failed.append(error)
         finally:

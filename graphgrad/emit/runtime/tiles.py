@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from graphgrad.emit.runtime.pool import _borrow, _give_back, _pool
+from graphgrad.emit.runtime.pool import _borrow, _give_back, _pool, _put_away
 from graphgrad.emit.runtime.team import _team
 
 # ---- from here on, word for word ----
@@ -27,6 +27,7 @@ class _Held:
     def __init__(self, kind, rows, sizes):
         self.kind, self.rows, self.sizes = kind, rows, sizes
         self.work = None if kind is None else kind(rows, *sizes)
+        self.in_use = False
 
     def cut(self, rows):
         """The arrays for so many rows: the beginning of each."""
@@ -96,7 +97,7 @@ class _Share:
 
     def give_back(self):
         """Keep the arrays for the next call."""
-        _give_back(self.held, self.kinds[0], *self.sizes[0])
+        _put_away(self.held, self.kinds[0], *self.sizes[0])
         for part in (self.part, self.own_sums):
             if part is not None:
                 _give_back(part, *self.sizes[1])
@@ -108,6 +109,27 @@ _has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; 
 def _for_one_thread(most):
     """Up to how many rows need no second thread. Without the lock, short statements do not queue."""
     return most // (2 if _has_lock() else 8) + 1
+
+
+def _in_shares(number, uses_blas, count, tile, most, kinds, sizes, how, new):
+    """tile for all rows below count, in so many shares side by side; results combined."""
+    ends = [count * at // number for at in range(number + 1)]
+    shares = [
+        _Share(tile, first, last, most, kinds, sizes, how, None if first else new)
+        for first, last in zip(ends, ends[1:])
+    ]
+    if number == 1:
+        totals = shares[0].compute()
+    else:
+        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
+        for other in others:
+            totals = _combined(totals, other, how)
+    for share in shares:
+        share.give_back()
+    return tuple(
+        total.astype(dtype) if total.dtype != dtype else total
+        for total, dtype in zip(totals, shares[0].dtypes)
+    )
 
 
 def _by_tiles(
@@ -127,39 +149,21 @@ def _by_tiles(
     kinds are their classes, sizes what their arrays depend on besides the number of rows.
     """
     new = None if kinds[1] is None else _new(kinds[1], sizes[1])
+    if count <= most // 8:  # so little that what is around it counts
+        held = _pool.small.get(kinds[0])
+        if held is None or held.in_use or held.rows != count or held.sizes != sizes[0]:
+            held = _pool.small[kinds[0]] = _Held(kinds[0], count, sizes[0])
+        held.in_use = True
+        results = tile(0, count, held.work, new)
+        held.in_use = False
+        return results
     small = _for_one_thread(most)
     number = (
         1 if count <= small else min(_team.shares(-(-count // small), uses_blas, threads), at_most or count)
     )
     if number == 1 and count <= most:
-        if kinds[0] is None:
-            return tile(0, count, None, new)
-        free, key = _pool.free, (_Held, (kinds[0], *sizes[0]))
-        last = free.pop(key, None)  # to be the one that was used last
-        if last and len(last) == 1 and last[0].rows == count:  # as nearly always
-            results = tile(0, count, last[0].work, new)
-            free[key] = last
-            return results
-        if last:
-            free[key] = last
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
-        _give_back(held, kinds[0], *sizes[0])
+        _put_away(held, kinds[0], *sizes[0])
         return results
-    ends = [count * at // number for at in range(number + 1)]
-    shares = [
-        _Share(tile, first, last, most, kinds, sizes, how, None if first else new)
-        for first, last in zip(ends, ends[1:])
-    ]
-    if number == 1:
-        totals = shares[0].compute()
-    else:
-        totals, *others = _team.run(lambda at, failed: shares[at].compute(failed), number, uses_blas)
-        for other in others:
-            totals = _combined(totals, other, how)
-    for share in shares:
-        share.give_back()
-    return tuple(
-        total.astype(dtype) if total.dtype != dtype else total
-        for total, dtype in zip(totals, shares[0].dtypes)
-    )
+    return _in_shares(number, uses_blas, count, tile, most, kinds, sizes, how, new)
