@@ -375,11 +375,11 @@ class _Team:
         """The cores that the calling thread may use, where the system tells."""
         return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
-    def shares(self, tiles, uses_blas, threads):
-        """Into how many shares to divide so many tiles. Threads of BLAS would be in the way of ours."""
-        if tiles < 2 or threads == 1:
+    def shares(self, most, uses_blas, threads):
+        """Into how many shares to divide what is worth so many. BLAS must not have threads meanwhile."""
+        if most < 2 or threads == 1:
             return 1
-        shares = min(tiles, threads or self.cores())
+        shares = min(most, threads or self.cores())
         return shares if shares == 1 or not uses_blas or self.controls_blas() else 1
 
     def controls_blas(self):
@@ -615,9 +615,9 @@ class _Share:
 _has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; an import may switch it on
 
 
-def _for_one_thread(most):
-    """Up to how many rows need no second thread. Without the lock, short statements do not queue."""
-    return most // (2 if _has_lock() else 8) + 1
+def _least(most):
+    """How many rows are worth a thread. Without the lock, short statements do not queue."""
+    return max(most // (2 if _has_lock() else 8), 1)
 
 
 def _in_shares(number, uses_blas, count, tile, most, kinds, sizes, how, new):
@@ -666,10 +666,7 @@ def _by_tiles(
         results = tile(0, count, held.work, new)
         held.in_use = False
         return results
-    small = _for_one_thread(most)
-    number = (
-        1 if count <= small else min(_team.shares(-(-count // small), uses_blas, threads), at_most or count)
-    )
+    number = min(_team.shares(count // _least(most), uses_blas, threads), at_most or count)
     if number == 1 and count <= most:
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)

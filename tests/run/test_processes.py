@@ -120,10 +120,10 @@ def test_one_core_is_one_thread(runs):
 
 def test_small_work_starts_no_threads_and_loads_nothing(runs):
     runs(f"""
-        for rows in (1, {TILE // 2 + 1}):
+        for rows in (1, {TILE - 1}):
             call(rows)
         assert not team() and threading.active_count() == 1 and "threadpoolctl" not in sys.modules
-        call({TILE // 2 + 2})
+        call({TILE})
         assert team() and "threadpoolctl" in sys.modules
         print("right")
     """)

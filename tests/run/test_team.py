@@ -127,7 +127,7 @@ def test_half_a_tile_is_worth_a_thread_and_less_without_the_interpreter_s_lock(m
     before = flat(compiled(*given))
     monkeypatch.setitem(compiled._namespace, "_has_lock", lambda: False)
     after = flat(compiled(*given))
-    assert counts == [-(-3 * TILE // (TILE // 2 + 1)), -(-3 * TILE // (TILE // 8 + 1))]
+    assert counts == [3 * 2, 3 * 8]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
@@ -579,16 +579,16 @@ def test_all_modules_of_a_process_share_one_team(tmp_path):
     assert together(work) == [True] * 8
 
 
-def test_how_many_rows_need_no_second_thread(monkeypatch):
-    def for_one():
-        return runpy.run_path(tiles.__file__)["_for_one_thread"](1024)
+def test_how_many_rows_are_worth_a_thread(monkeypatch):
+    def least(most):
+        return runpy.run_path(tiles.__file__)["_least"](most)
 
     monkeypatch.delattr(sys, "_is_gil_enabled", raising=False)
-    assert for_one() == 513
+    assert least(1024) == 512 and least(1) == 1
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    assert for_one() == 129
+    assert least(1024) == 128 and least(4) == 1
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True)
-    assert for_one() == 513
+    assert least(1024) == 512
 
 
 @pytest.mark.parametrize("given", ["two", "0", "-1", "1.5", "²", "1e3"])

@@ -129,11 +129,11 @@ class _Team:
         """The cores that the calling thread may use, where the system tells."""
         return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
-    def shares(self, tiles, uses_blas, threads):
-        """Into how many shares to divide so many tiles. Threads of BLAS would be in the way of ours."""
-        if tiles < 2 or threads == 1:
+    def shares(self, most, uses_blas, threads):
+        """Into how many shares to divide what is worth so many. BLAS must not have threads meanwhile."""
+        if most < 2 or threads == 1:
             return 1
-        shares = min(tiles, threads or self.cores())
+        shares = min(most, threads or self.cores())
         return shares if shares == 1 or not uses_blas or self.controls_blas() else 1
 
     def controls_blas(self):

@@ -106,9 +106,9 @@ class _Share:
 _has_lock = getattr(sys, "_is_gil_enabled", lambda: True)  # the interpreter's; an import may switch it on
 
 
-def _for_one_thread(most):
-    """Up to how many rows need no second thread. Without the lock, short statements do not queue."""
-    return most // (2 if _has_lock() else 8) + 1
+def _least(most):
+    """How many rows are worth a thread. Without the lock, short statements do not queue."""
+    return max(most // (2 if _has_lock() else 8), 1)
 
 
 def _in_shares(number, uses_blas, count, tile, most, kinds, sizes, how, new):
@@ -157,10 +157,7 @@ def _by_tiles(
         results = tile(0, count, held.work, new)
         held.in_use = False
         return results
-    small = _for_one_thread(most)
-    number = (
-        1 if count <= small else min(_team.shares(-(-count // small), uses_blas, threads), at_most or count)
-    )
+    number = min(_team.shares(count // _least(most), uses_blas, threads), at_most or count)
     if number == 1 and count <= most:
         held = _hold(kinds[0], count, sizes[0])
         results = tile(0, count, held.cut(count), new)
