@@ -47,8 +47,12 @@ class Writer:
         """The loop that is being written, if it is one."""
         self.rows = ("first", "last")
         """What the rows are called where its tile begins and ends."""
+        written = plan.schedule.graph.original
         self._first_reader = {
-            part: node for node in reversed(plan.schedule.forward.steps) for part in node.inputs
+            part: node
+            for node in reversed(written.nodes)
+            if node not in written.origins
+            for part in node.inputs
         }
 
     def enter(self, routine: PlannedRoutine) -> None:
@@ -233,8 +237,7 @@ class Writer:
         return f"{'seed:':<10} d {name} / d {name}"
 
     def reader_of(self, node: Node) -> Node:
-        """The forward op that reads a node first; the node itself if none does."""
-        node = self.graph.current(node)
+        """The op of the model, as it was written, that reads a node first; the node itself if none does."""
         return self._first_reader.get(node, node)
 
     def called(self, node: Node) -> str:

@@ -42,7 +42,10 @@ def _reduced_before(node: Node, present: Collection[Node]) -> Outcome:
     return Found(expand_dims(other, axes) if keepdims else squeeze(other, axes))
 
 
-_BROADCASTING = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
+_BROADCASTING = (
+    *("add", "subtract", "multiply", "divide", "maximum", "minimum"),
+    *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
+)
 
 
 def _lined_up(node: Node, present: Collection[Node]) -> Outcome:
@@ -59,6 +62,20 @@ def _lined_up(node: Node, present: Collection[Node]) -> Outcome:
     return Found(found, tuple(leading)) if found.specs == node.specs else None
 
 
+LINED_UP = Rule(
+    name="lined_up",
+    safety="exact",
+    roots=_BROADCASTING,
+    needs=("expand_dims",),
+    attempt=_lined_up,
+    before="x - expand_dims(y, axes=0), and so for + * / maximum minimum",
+    after="x - y",
+    build=lambda x, y: x - expand_dims(y, (0,)),
+    variables=("x", "y"),
+    examples=({"x": ("n", 3), "y": (3,)}, {"x": (2, 4, 3), "y": (4, 3)}),
+    declined=({"x": (3,), "y": (4, 3)},),
+)
+
 RULES = (
     Rule(
         name="reduced_before",
@@ -73,19 +90,7 @@ RULES = (
         attributes=frozenset({"a"}),
         examples=({"x": (2, 3), "a": (0,)}, {"x": ("n", 2, 3), "a": (0, 2)}),
     ),
-    Rule(
-        name="lined_up",
-        safety="exact",
-        roots=_BROADCASTING,
-        needs=("expand_dims",),
-        attempt=_lined_up,
-        before="x - expand_dims(y, axes=0), and so for + * / maximum minimum",
-        after="x - y",
-        build=lambda x, y: x - expand_dims(y, (0,)),
-        variables=("x", "y"),
-        examples=({"x": ("n", 3), "y": (3,)}, {"x": (2, 4, 3), "y": (4, 3)}),
-        declined=({"x": (3,), "y": (4, 3)},),
-    ),
+    LINED_UP,
     Rule(
         name="same_the_other_way_round",
         safety="exact",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphgrad.core.graph import Graph, Origin, Origins
@@ -99,7 +99,7 @@ class Lineage:
         for old, now in self._now.items():
             if old in self.given and now in live and (now in origins or not now.inputs):
                 origins[now] = _union(origins.get(now, ()), self.given[old])
-        replaced = {old: now for old, now in self._now.items() if now is not old}
+        replaced = {old: _read_of(now, live) for old, now in self._now.items() if now is not old}
         absorbed = {
             old: into
             for old, into in self._absorbed.items()
@@ -121,3 +121,9 @@ class Lineage:
 
 def _union(first: tuple[Origin, ...], second: tuple[Origin, ...]) -> tuple[Origin, ...]:
     return tuple(dict.fromkeys((*first, *second)))
+
+
+def _read_of(node: Node, live: Collection[Node]) -> Node:
+    """What a graph reads of a value: the node, or if all that is left of an array of one number is the number, that."""
+    gone = node not in live and node.op.name == "expand_dims" and not node.inputs[0].shape
+    return node.inputs[0] if gone and node.inputs[0] in live else node

@@ -59,7 +59,13 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
 STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE, functions.NORM)
 """Before differentiation, once."""
 
-LOWERED: tuple[Rule, ...] = (*parts.RULES, *decay.RULES, *choices.MASKS)
+LOWERED: tuple[Rule, ...] = (
+    *parts.RULES,
+    *decay.RULES,
+    *choices.MASKS,
+    *reductions.NUMBERS,
+    canonical.LINED_UP,
+)
 """At the end, once: what an op does in steps, so that loops can compute it tile by tile, and each step once."""
 
 SAFE: dict[str, tuple[Safety, ...]] = {

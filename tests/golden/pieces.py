@@ -71,7 +71,7 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     d_part_4 = d_part_4_product.sum()                               # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                              # multiply:  G x
     d_largest_product = d_total * part_                             # multiply:  G y
-    d_part_ = d_part_product.sum(axis=0)                            # matmul:    part_ was broadcast over 1
+    d_part_ = d_part_product.sum(axis=0)                            # multiply:  part_ was broadcast over 1
     d_smooth = np.zeros((3,), np.float32)                           # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part_
@@ -125,7 +125,7 @@ def backward(residuals, cotangent=1.0):
     d_part_4 = d_part_4_product.sum()                               # multiply:  part_4 was broadcast over 100
     d_part_product = d_total * largest                              # multiply:  G x
     d_largest_product = d_total * part_                             # multiply:  G y
-    d_part_ = d_part_product.sum(axis=0)                            # matmul:    part_ was broadcast over 1
+    d_part_ = d_part_product.sum(axis=0)                            # multiply:  part_ was broadcast over 1
     d_smooth = np.zeros((3,), np.float32)                           # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part_

@@ -72,7 +72,9 @@ def _of_relu(node: Node, present: Collection[Node]) -> Outcome:
 
 def unconverted(node: Node) -> Node:
     """An op of an array and a mask without the cast of the mask: NumPy's functions take its True for 1. Not beside a
-    scalar constant, which has no dtype of its own in source."""
+    scalar constant, which has no dtype of its own in source, nor of scalars, where the cast takes less time."""
+    if not node.shape:
+        return node
     x, y = node.inputs
     for mask, kept in ((x, y), (y, x)):
         if mask.op.name != "cast" or mask.inputs[0].dtype.kind != "b":

@@ -33,6 +33,24 @@ def _other_axes(a: Axes, b: Axes) -> Declined | None:
 # ---- axes of size 1, and none ----
 
 
+def _not_some(x: Node, a: Axes, b: Axes) -> Declined | None:
+    return _other_axes(a, b) or (Declined("all is reduced to a number") if len(a) == x.ndim else None)
+
+
+def _of_all(name: str) -> Rule:
+    reduce = op(name)
+    return rule(
+        f"{name}_of_all",
+        lambda x, a, k: reduce(x, a, k),
+        lambda x, a: expand_dims(reduce(x, a, False), a),
+        safety="exact",
+        when=lambda x, a, k: bool(k and a) and len(a) == x.ndim,
+        dtypes=_dtypes(name),
+        before=f"{name}(x, axes=all, keepdims=True)",
+        examples=[{"x": (3,), "a": (0,), "k": True}, {"x": ("n", 2), "a": (0, 1), "k": True}],
+    )
+
+
 def _are_one(reduce: Callable[..., Node], x: Node, a: Axes, k: bool) -> bool:
     return all(x.shape[axis] == 1 for axis in a) and reduce(x, a, k).dtype == x.dtype
 
@@ -176,10 +194,10 @@ def _of_axes(name: str, safety: Safety) -> tuple[Rule, ...]:
             lambda x, a, b: expand_dims(reduce(x, a, False), b),
             lambda x, a: reduce(x, a, True),
             safety="exact",
-            when=_other_axes,
+            when=_not_some,
             dtypes=_dtypes(name),
-            examples=_SAME,
-            declined=[{"x": (2, 3), "a": (1,), "b": (0,)}],
+            examples=_SAME[:2],
+            declined=[{"x": (2, 3), "a": (1,), "b": (0,)}, {"x": (3,), "a": (0,), "b": (0,)}],
         ),
     )
 
@@ -301,3 +319,6 @@ RULES = (
     ),
     *map(_of_negative, ("sum", "mean")),
 )
+
+NUMBERS = tuple(_of_all(name) for name, _ in _FAMILY)
+"""At the end: a number and not an array of one element, which NumPy's functions take less time with."""
