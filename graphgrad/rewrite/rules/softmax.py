@@ -22,7 +22,9 @@ def _softmax_gradient(node: Node, present: Collection[Node]) -> Outcome:
             if found is not None:
                 g, p, inner = found
                 weighted = g * p
-                result = weighted - p * sum(weighted, total.attrs["axes"], True)
+                summed = sum(weighted, total.attrs["axes"], True)
+                # of vectors the sum will be one product, which needs no array of its summands
+                result = p * (g - summed) if p.ndim == 1 else weighted - p * summed
                 return Found(result, tuple(dict.fromkeys((gathered, direct, total, *inner))))
     return None
 
@@ -65,7 +67,7 @@ RULES = (
         needs=("exp", "divide", "negative"),
         attempt=_softmax_gradient,
         before="(g / s + sum(-g * p / s, axes=a, keepdims=True)) * e, of p = e / s, e = exp(x), s = sum(e)",
-        after="g * p - p * sum(g * p, axes=a, keepdims=True)",
+        after="g * p - p * sum(g * p, axes=a, keepdims=True); of vectors p * (g - sum(g * p))",
         build=_as_differentiated,
         variables=("x", "g", "a"),
         attributes=frozenset({"a"}),
@@ -73,6 +75,8 @@ RULES = (
             {"x": (2, 3), "g": (2, 3), "a": (1,)},
             {"x": ("n", 3), "g": ("n", 3), "a": (1,)},
             {"x": (2, 3, 2), "g": (2, 3, 2), "a": (0, 2)},
+            {"x": (3,), "g": (3,), "a": (0,)},
+            {"x": ("n",), "g": ("n",), "a": (0,)},
         ),
     ),
 )
