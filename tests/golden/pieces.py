@@ -232,13 +232,15 @@ def _borrow(kind, *sizes):
         if last[0] == sizes:
             return last[1]
         _put_away(last[1], *last[0])
-    kept = _pool.free.get((kind, sizes))
-    return kept.pop() if kept else kind(*sizes)
+    try:
+        return _pool.free[kind, sizes].pop()
+    except LookupError:  # there are none
+        return kind(*sizes)
 
 
 def _give_back(work, *sizes):
     """Keep arrays for the next call."""
-    other = _pool.last.get(type(work))
+    other = _pool.last.pop(type(work), None)  # out of reach of a call from within, or both might put it away
     _pool.last[type(work)] = sizes, work
     if other:
         _put_away(other[1], *other[0])
