@@ -450,6 +450,7 @@ class _Team:
 
     def __init__(self):
         self.calls = self.blas_before = self.blas = None
+        self.moment = 0.1  # seconds for which a call's threads have cores of their own
         self.start()
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
@@ -590,7 +591,7 @@ class _Team:
         So they have cores of their own at first, and then any: somebody else may need those.
         """
         try:
-            call.over.get(timeout=0.1)
+            call.over.get(timeout=self.moment)
         except Empty:
             for thread, _ in call.helpers:
                 self.hold(thread, call.cores)
