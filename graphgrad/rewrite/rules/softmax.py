@@ -22,9 +22,8 @@ def _softmax_gradient(node: Node, present: Collection[Node]) -> Outcome:
             if found is not None:
                 g, p, inner = found
                 weighted = g * p
-                summed = sum(weighted, total.attrs["axes"], True)
-                # of vectors the sum will be one product, which needs no array of its summands
-                result = p * (g - summed) if p.ndim == 1 else weighted - p * summed
+                # not p * (g - sum), where large cotangents overflow
+                result = weighted - p * sum(weighted, total.attrs["axes"], True)
                 return Found(result, tuple(dict.fromkeys((gathered, direct, total, *inner))))
     return None
 
@@ -67,7 +66,7 @@ RULES = (
         needs=("exp", "divide", "negative"),
         attempt=_softmax_gradient,
         before="(g / s + sum(-g * p / s, axes=a, keepdims=True)) * e, of p = e / s, e = exp(x), s = sum(e)",
-        after="g * p - p * sum(g * p, axes=a, keepdims=True); of vectors p * (g - sum(g * p))",
+        after="g * p - p * sum(g * p, axes=a, keepdims=True)",
         build=_as_differentiated,
         variables=("x", "g", "a"),
         attributes=frozenset({"a"}),
