@@ -91,7 +91,7 @@ def _imports(plan: Plan, arrays: Mapping[str, Any]) -> list[str]:
             "from collections import deque",
             "from contextlib import suppress",
             "from contextvars import copy_context",
-            "from queue import Empty, SimpleQueue",
+            "from queue import SimpleQueue",
         ]
     if arrays:
         standard.insert(len(standard) - bool(plan.tiles), "from pathlib import Path")

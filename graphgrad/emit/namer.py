@@ -21,7 +21,7 @@ RESERVED = frozenset(
     {
         *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "Path", "forward", "backward", "step", "selfcheck",
         "forward_and_backward", "residuals", "cotangent", "grads", "outputs", "constants", "self", "work", "Workspace",
-        "part", "atexit", "math", "os", "sys", "threading", "weakref", "deque", "copy_context", "Empty", "SimpleQueue",
+        "part", "atexit", "math", "os", "sys", "threading", "weakref", "deque", "copy_context", "SimpleQueue",
         "suppress",
     }
 )  # fmt: skip

@@ -67,7 +67,7 @@ _IMPORTS = (
     "from collections import deque",
     "from contextlib import suppress",
     "from contextvars import copy_context",
-    "from queue import Empty, SimpleQueue",
+    "from queue import SimpleQueue",
 )
 _RUNTIME = ("pool", "team", "tiles")
 _WORKSPACE = re.compile(r"Workspace|_(Tile|Parts)(_\d+)?")

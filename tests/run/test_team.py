@@ -288,6 +288,7 @@ def test_whatever_a_share_raises_comes_out_and_the_team_goes_on(kind, failing):
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no such signal here")
 def test_a_caller_who_is_interrupted_while_waiting_has_the_others_stop():
     at_work = threading.Barrier(3)
+    _team.controls_blas()
 
     def share(number, failed):
         if at_work.wait(30) == 0:
