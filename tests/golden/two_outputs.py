@@ -19,7 +19,7 @@ import weakref
 from collections import deque
 from contextlib import suppress
 from contextvars import copy_context
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -344,9 +344,11 @@ class _Call:
         self.share, self.left, self.done = share, deque(range(count)), [None] * count
         self.failed = []  # errors; as soon as there is one, nobody begins anything more
         self.helpers = []  # for each thread, its number and a lock that it holds as long as it is at work
-        self.over = SimpleQueue()  # has something in it when nobody need be waited for
+        self.over = threading.Lock()  # locked as long as somebody need be waited for
+        self.over.acquire()
         self.context = copy_context()  # the caller's; NumPy's handling of floating-point errors is part of it
         self.cores, self.parts = (), []  # where threads may run, and its parts that no thread has yet
+        self.is_short = True  # so far
         self.blas_before = ()
         self.ended = False
 
@@ -371,7 +373,12 @@ class _Call:
             except BaseException as error:
                 self.failed.append(error)
             if self.failed or None not in self.done:
-                self.over.put(None)
+                self.go_on()
+
+    def go_on(self):
+        """Nobody need be waited for any more; to be said once or more often."""
+        with suppress(RuntimeError):
+            self.over.release()
 
     def part(self, last):
         """Cores for a thread: those that it had last, if nobody else has them, or else the next."""
@@ -385,7 +392,7 @@ class _Call:
         """Until nobody else is at work; nobody begins anything from here on."""
         self.left.clear()
         for _, busy in self.helpers:
-            with busy:
+            with suppress(RuntimeError), busy:  # which a fork meanwhile has released in the child
                 pass
 
     def results(self):
@@ -395,11 +402,13 @@ class _Call:
         try:
             if error is not None:
                 raise error
-            self.left.extend(number for number, result in enumerate(self.done) if result is None)
-            self.work()  # nearly always nothing: what was taken by threads that a fork has not kept
+            for number, result in enumerate(self.done):
+                if result is None:  # hardly ever: it was taken by a thread that a fork has not kept
+                    self.done[number] = self.share(number, self.failed)
             return self.done
-        finally:
-            self.share = self.context = error = None  # the queue may hold this call until a thread is free
+        finally:  # the queue may hold this call until a thread is free
+            self.share = self.context = error = None
+            self.done = ()
 
 
 class _Team:
@@ -413,19 +422,25 @@ class _Team:
     def __init__(self):
         self.calls = self.blas_before = self.blas = None
         self.moment = 0.1  # seconds for which a call's threads have cores of their own
+        self.own = threading.local()  # what a thread of ours knows
+        self.lock = threading.RLock()
         self.start()
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.start)
+            # with the lock, so that nobody is telling BLAS anything: its own lock would stay locked in the child
+            os.register_at_fork(
+                before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self.start
+            )
+            os.register_at_fork(after_in_child=self.lock.release)
 
     def start(self):
-        """As in a new process: threads do not survive a fork, and their locks stay locked."""
+        """As in a new process: threads do not survive a fork, and what they had locked stays locked."""
         under_way = self.calls or ()
-        self.lock, self.tasks, self.threads, self.at_work = threading.RLock(), SimpleQueue(), [], set()
+        self.tasks, self.threads, self.starting, self.at_work = SimpleQueue(), {}, set(), set()
         self.calls, self.calls_with_blas = weakref.WeakSet(), weakref.WeakSet()
         self.ended = False
         for call in under_way:
-            call.over.put(None)
+            call.go_on()
             for _, busy in call.helpers:
                 if busy.locked():
                     busy.release()
@@ -434,12 +449,10 @@ class _Team:
     def stop(self):
         """Before the interpreter ends: threads that still compute would read memory that is gone."""
         with self.lock:
-            self.ended, threads, self.threads = True, self.threads, []
-        for _ in threads:
-            self.tasks.put(None)
-        for thread in threads:
-            if thread.is_alive():
-                thread.join()
+            self.ended, threads, self.threads = True, self.threads, {}
+        self.tasks.put(None)
+        for thread in list(threads):
+            thread.join()
 
     def cores(self):
         """How many threads may work at once: GRAPHGRAD_THREADS, or the cores that this process may use."""
@@ -451,7 +464,9 @@ class _Team:
         return int(given)
 
     def allowed(self):
-        """The cores that the calling thread may use, where the system tells."""
+        """The cores that the calling thread may use, where the system tells; for ours, the caller's."""
+        if hasattr(self.own, "cores"):
+            return self.own.cores
         return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
     def shares(self, most, uses_blas, threads):
@@ -475,13 +490,16 @@ class _Team:
     def limit_blas(self):
         """BLAS has one thread while a call is under way that uses it, and afterwards what it had before."""
         with self.lock:
+            before = self.blas_before  # a call within the call may forget it meanwhile, or note it
             if self.calls_with_blas:
-                if self.blas_before is None:  # noted before anything changes, forgotten when all is as it was
+                if before is None:  # noted before anything changes, forgotten when all is as it was
                     found = [(one, one.num_threads) for one in self.blas if not self.is_per_thread(one)]
-                    self.blas_before = self.blas_before or found
+                    before = self.blas_before = self.blas_before or found
                 self.set_blas([(library, 1) for library in self.blas])
-            elif self.blas_before is not None:
-                self.set_blas(self.blas_before)
+                if self.blas_before is None:  # in the child of a fork meanwhile, where no call is under way
+                    self.set_blas(before)
+            elif before is not None:
+                self.set_blas(before)
                 self.blas_before = None
 
     def is_per_thread(self, library):
@@ -503,42 +521,48 @@ class _Team:
         """Have up to so many threads work at a call. Whether there is a free one for each of them."""
         count = min(count, self.cores())
         with self.lock:
-            self.threads = [thread for thread in self.threads if thread.is_alive()]
-            while len(self.threads) < count and not self.ended:
+            threads, starting = self.threads, self.starting  # a fork gives the child new ones
+            while len(threads) + len(starting) < count and not self.ended:
                 thread = threading.Thread(
-                    target=self.serve, args=(self.tasks,), name="graphgrad", daemon=True
+                    target=self.serve, args=(self.tasks, threads), name="graphgrad", daemon=True
                 )
-                self.threads.append(thread)
                 try:
+                    starting.add(thread)
                     thread.start()
                 except RuntimeError:  # no more can be started
-                    self.threads.remove(thread)
                     break
-            free = len([thread for thread in self.threads if thread.ident not in self.at_work])
-            free -= self.tasks.qsize()
+                finally:
+                    starting.discard(thread)
+                threads[thread] = None
             call.cores = self.allowed()
-            if len(call.cores) >= count:
+            free = len([thread for thread in list(threads) if thread.ident not in self.at_work])
+            are_free = free - self.tasks.qsize() >= count
+            if are_free and len(call.cores) >= count:
                 ends = [len(call.cores) * at // count for at in range(count + 1)]
                 call.parts = [call.cores[first:last] for first, last in zip(ends, ends[1:])]
-            for _ in self.threads[:count]:
+            for _ in list(threads)[:count]:
                 self.tasks.put(call)
-        return free >= count
+        return are_free
 
-    def serve(self, tasks):
+    def serve(self, tasks, threads):
         """What a thread does as long as it lives."""
-        me, cores = threading.get_ident(), ()
+        thread, part = threading.current_thread(), ()
+        threads[thread] = None  # who has started it may have been interrupted
 
         def begin(call):
-            nonlocal cores
-            cores = call.part(cores)
-            self.hold(0, cores)
+            nonlocal part
+            self.own.cores, part = call.cores, call.part(part)
+            self.hold(0, part)
+            if not call.is_short:  # since a moment ago
+                self.hold(0, call.cores)
             self.set_blas([(library, 1) for library in self.blas or () if self.is_per_thread(library)])
 
         while (call := tasks.get()) is not None:
-            self.at_work.add(me)
+            self.at_work.add(thread.ident)
             call.help(begin)
-            self.at_work.discard(me)
+            self.at_work.discard(thread.ident)
             del call  # and what it holds
+        tasks.put(None)  # for the others
 
     def hold(self, thread, cores):
         """Have a thread of ours run on these cores only, if the system lets us."""
@@ -552,9 +576,8 @@ class _Team:
         Where a process has rested, Linux has threads that wait for each other share a core for some 50 ms.
         So they have cores of their own at first, and then any: somebody else may need those.
         """
-        try:
-            call.over.get(timeout=self.moment)
-        except Empty:
+        if not call.over.acquire(timeout=self.moment):
+            call.is_short = False
             for thread, _ in call.helpers:
                 self.hold(thread, call.cores)
             call.work()  # nearly always nothing: what threads would have taken that are not free after all
@@ -571,7 +594,8 @@ class _Team:
                 call.blas_before = [(one, one.num_threads) for one in self.blas if self.is_per_thread(one)]
                 self.calls_with_blas.add(call)
                 self.limit_blas()
-            if self.ask(call, count):
+            # within the lock, as in a profiler, threads that want it as well could not be waited for
+            if not self.lock._is_owned() and self.ask(call, count):
                 self.wait(call)
             else:
                 call.work()

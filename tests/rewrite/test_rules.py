@@ -120,7 +120,9 @@ def check_range(rule, before, after):
             on_the_way = interpret_all(before.outputs, values).values()
         if all(np.all(np.isfinite(value)) for value in on_the_way):
             (rewritten,) = values_of(after, values)
-            assert np.all(np.isfinite(rewritten)), f"the rule {rule.name} overflows at {list(values.values())}"
+            assert np.all(np.isfinite(rewritten)), (
+                f"the rule {rule.name} overflows at {list(values.values())}"
+            )
 
 
 def huge(leaf, rng):

@@ -192,6 +192,43 @@ def test_interruptions_at_any_moment_leave_nothing_behind(runs):
     """)
 
 
+@pytest.mark.parametrize(("owner", "name"), [("threading.Thread", "start"), ("threading.Event", "wait")])
+def test_the_interpreter_ends_when_the_start_of_a_thread_was_interrupted(runs, owner, name):
+    """Before it runs, or when it does and the caller has not noticed."""
+    runs(f"""
+        as_usual, left = {owner}.{name}, [1]
+
+        def interrupted(*arguments):
+            if left:
+                left.pop()
+                raise KeyboardInterrupt
+            return as_usual(*arguments)
+
+        {owner}.{name} = interrupted
+        try:
+            call()
+        except KeyboardInterrupt:
+            assert right() and len(team()) == 3 and blas() == {{2}}
+            print("right")
+    """)
+
+
+def test_the_interpreter_ends_when_a_call_was_made_while_threads_were_being_started(runs):
+    runs("""
+        start = threading.Thread.start
+
+        def calling(thread):
+            start(thread)
+            results.append(call())
+
+        results = []
+        threading.Thread.start = calling
+        assert right() and len(results) >= 3 and all(right(one) for one in results)
+        assert len(team()) == 3 and blas() == {2}
+        print("right")
+    """)
+
+
 # ---- forks ----
 
 AT_WORK = """
@@ -226,6 +263,48 @@ def test_a_child_of_a_fork_amid_calls_has_its_own_threads_and_all_of_blas(runs):
         print("right")
         """)
     )
+
+
+@needs_fork
+def test_a_fork_waits_until_nobody_tells_blas_anything(runs):
+    """Who tells it holds locks of its libraries, which the child would have locked for good."""
+    runs("""
+        import warnings; warnings.simplefilter("ignore")
+
+        class Slow:
+            lock, threads, threading_layer = threading.Lock(), 2, "pthreads"
+
+            @property
+            def num_threads(self):
+                return self.threads
+
+            def set_num_threads(self, threads):
+                with self.lock:
+                    time.sleep(0.001)
+                    self.threads = threads
+
+        library = Slow()
+        m._team.blas = (library,)
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                call()
+
+        callers = [threading.Thread(target=work) for _ in range(2)]
+        for one in callers: one.start()
+        for _ in range(30):
+            time.sleep(0.0007)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                os._exit(0 if right() and library.threads == 2 else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        stop.set()
+        for one in callers: one.join()
+        assert library.threads == 2
+        print("right")
+    """)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

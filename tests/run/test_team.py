@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -412,6 +413,68 @@ def test_a_long_call_leaves_cores_to_the_system_after_a_moment(monkeypatch):
 
 
 @needs_cores
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such signal here")
+def test_a_signal_handler_may_take_longer_than_the_moment(monkeypatch):
+    """Python waits for its locks again when a handler has returned, which must not be for ever."""
+    monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
+    monkeypatch.setattr(_team, "moment", 0.05)
+    before = signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.2))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        (_, its), (_, others) = places(seconds=1)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert its == others == os.sched_getaffinity(0)
+
+
+@needs_cores
+def test_threads_run_anywhere_where_the_caller_works_as_well(monkeypatch):
+    monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
+    mine, at_work, go_on = os.sched_getaffinity(0), threading.Event(), threading.Event()
+    everybody = threading.Barrier(2)
+    _team.tasks.put(None)  # whoever waits there ends
+    _team.start()  # with two threads
+
+    def share(number, failed):
+        everybody.wait(30)
+        return [os.sched_getaffinity(0)]
+
+    def long(number, failed):
+        at_work.set()
+        return [go_on.wait(30)]
+
+    places()  # all threads have cores of their own
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(_team.run, long, 1, False)
+        assert at_work.wait(30)
+        try:
+            assert _team.run(share, 2, False) == [[mine]] * 2
+        finally:
+            go_on.set()
+        running.result()
+
+
+@needs_cores
+def test_calls_within_shares_count_the_caller_s_cores(monkeypatch):
+    """Or the number of their shares, and the last bits of what they give, would depend on who is where."""
+    monkeypatch.delenv("GRAPHGRAD_THREADS")
+    everybody = threading.Barrier(2)
+
+    def share(number, failed):
+        everybody.wait(30)
+        return [_team.allowed(), _team.cores(), _team.shares(100, False, None)]
+
+    mine = sorted(os.sched_getaffinity(0))
+    assert _team.run(share, 2, False) == [[tuple(mine), len(mine), len(mine)]] * 2
+    try:
+        os.sched_setaffinity(0, mine[:1])
+        monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
+        assert [found[0] for found in _team.run(share, 2, False)] == [(mine[0],)] * 2
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+@needs_cores
 def test_threads_run_where_the_caller_may(monkeypatch):
     monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
     monkeypatch.setattr(_team, "moment", 30)
@@ -551,6 +614,29 @@ def test_a_call_that_waits_in_the_queue_holds_no_arrays():
         finally:
             go_on.set()
         assert running.result() == [[True]] * 3
+
+
+def test_a_call_that_waits_in_the_queue_holds_no_results():
+    busy, go_on = threading.Barrier(4), threading.Event()
+
+    class Result(list):
+        """Something that can be seen to die."""
+
+    def long(number, failed):
+        busy.wait(30)
+        return [go_on.wait(30)]
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(_team.run, long, 3, False)
+        busy.wait(30)
+        try:
+            results = _team.run(lambda *_: Result(), 3, False)
+            alive = [weakref.ref(result) for result in results]
+            del results
+            assert [ref() for ref in alive] == [None] * 3
+        finally:
+            go_on.set()
+        running.result()
 
 
 # ---- modules ----

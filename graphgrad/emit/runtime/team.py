@@ -68,7 +68,7 @@ class _Call:
         """Until nobody else is at work; nobody begins anything from here on."""
         self.left.clear()
         for _, busy in self.helpers:
-            with busy:
+            with suppress(RuntimeError), busy:  # which a fork meanwhile has released in the child
                 pass
 
     def results(self):
@@ -112,7 +112,7 @@ class _Team:
     def start(self):
         """As in a new process: threads do not survive a fork, and what they had locked stays locked."""
         under_way = self.calls or ()
-        self.tasks, self.threads, self.starting, self.at_work = SimpleQueue(), {}, [], set()
+        self.tasks, self.threads, self.starting, self.at_work = SimpleQueue(), {}, set(), set()
         self.calls, self.calls_with_blas = weakref.WeakSet(), weakref.WeakSet()
         self.ended = False
         for call in under_way:
@@ -166,13 +166,16 @@ class _Team:
     def limit_blas(self):
         """BLAS has one thread while a call is under way that uses it, and afterwards what it had before."""
         with self.lock:
+            before = self.blas_before  # a call within the call may forget it meanwhile, or note it
             if self.calls_with_blas:
-                if self.blas_before is None:  # noted before anything changes, forgotten when all is as it was
+                if before is None:  # noted before anything changes, forgotten when all is as it was
                     found = [(one, one.num_threads) for one in self.blas if not self.is_per_thread(one)]
-                    self.blas_before = self.blas_before or found
+                    before = self.blas_before = self.blas_before or found
                 self.set_blas([(library, 1) for library in self.blas])
-            elif self.blas_before is not None:
-                self.set_blas(self.blas_before)
+                if self.blas_before is None:  # in the child of a fork meanwhile, where no call is under way
+                    self.set_blas(before)
+            elif before is not None:
+                self.set_blas(before)
                 self.blas_before = None
 
     def is_per_thread(self, library):
@@ -199,13 +202,13 @@ class _Team:
                 thread = threading.Thread(
                     target=self.serve, args=(self.tasks, threads), name="graphgrad", daemon=True
                 )
-                starting.append(thread)
                 try:
+                    starting.add(thread)
                     thread.start()
                 except RuntimeError:  # no more can be started
                     break
                 finally:
-                    starting.remove(thread)
+                    starting.discard(thread)
                 threads[thread] = None
             call.cores = self.allowed()
             free = len([thread for thread in list(threads) if thread.ident not in self.at_work])
