@@ -210,7 +210,7 @@ def test_tiled_modules_end_with_the_source_of_the_loops_word_for_word():
         ("self.free = {}", "self.free = dict()"),
         ("library.set_num_threads(threads)", "library.set_num_threads(threads + 1)"),
         ("from threadpoolctl import ThreadpoolController", "from os import system as ThreadpoolController"),
-        ("self.ended, threads, self.threads = True, self.threads, []", "threads = []"),
+        ("self.ended, threads, self.threads = True, self.threads, {}", "threads = {}"),
         ("_graphgrad_team_1", "_graphgrad_team_2"),
         ("range(self.first, self.last, self.rows)", "range(self.first, self.last)"),
         ("at_most=None,\n", "at_most=1,\n"),
