@@ -22,8 +22,8 @@ def _softmax_gradient(node: Node, present: Collection[Node]) -> Outcome:
             if found is not None:
                 g, p, inner = found
                 weighted = g * p
-                # not p * (g - sum), where large cotangents overflow
-                result = weighted - p * sum(weighted, total.attrs["axes"], True)
+                summed = g @ p if p.ndim == 1 else sum(weighted, total.attrs["axes"], True)
+                result = weighted - p * summed  # not p * (g - summed), where large cotangents overflow
                 return Found(result, tuple(dict.fromkeys((gathered, direct, total, *inner))))
     return None
 
@@ -66,7 +66,7 @@ RULES = (
         needs=("exp", "divide", "negative"),
         attempt=_softmax_gradient,
         before="(g / s + sum(-g * p / s, axes=a, keepdims=True)) * e, of p = e / s, e = exp(x), s = sum(e)",
-        after="g * p - p * sum(g * p, axes=a, keepdims=True)",
+        after="g * p - p * sum(g * p, axes=a, keepdims=True); of vectors g * p - p * (g @ p)",
         build=_as_differentiated,
         variables=("x", "g", "a"),
         attributes=frozenset({"a"}),
