@@ -30,6 +30,7 @@ from graphgrad.rewrite.rules import (
     shapes,
     signs,
     softmax,
+    terms,
 )
 from graphgrad.rewrite.rules import stabilize as stabilize_rules
 
@@ -49,7 +50,7 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
             *positive.RULES,
         ),
     ),
-    ("powers", powers.RULES),
+    ("powers", (*powers.RULES, *terms.RULES)),
     ("shapes", (*shapes.RULES, *joined.RULES, *around.RULES, *reductions.RULES, *scattered.RULES)),
     ("products", (*contract.RULES, *chains.RULES)),
     ("share", canonical.RULES),

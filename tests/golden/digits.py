@@ -465,7 +465,7 @@ class _Team:
         self.start()
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
-            # with the lock, so that nobody is telling BLAS anything: its own lock would stay locked in the child
+            # with the lock, as nobody must be telling BLAS anything: its own would stay locked in the child
             os.register_at_fork(
                 before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self.start
             )
