@@ -6,9 +6,9 @@ The chain rule makes them wherever an array is a factor more than once, as x is 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -17,43 +17,62 @@ from graphgrad.ops.arithmetic import multiply
 from graphgrad.ops.leaf import const, scalar_value
 from graphgrad.rewrite.rule import Declined, Found, Outcome, Rule, rule
 
-_MOST_PRODUCTS = 8
-"""What a term is made of is looked at so far down, and a sum so far to its beginning."""
+_PRODUCTS, _SUMMANDS = 12, 4
+"""Two terms are compared so many products down, and a sum is looked at so many summands back."""
 
 
 @dataclass(frozen=True)
-class _Term:
-    """A product as a number times other factors, each as often as it occurs."""
+class _Quotient:
+    """Of two terms that are alike, one as a number times the other."""
 
-    node: Node
     number: float
-    factors: Counter[Node]
-    products: tuple[Node, ...]
-    """The nodes that multiply, the last one first."""
+    upper: tuple[Node, ...]
+    """Products in the one that are not in the other, the last one first."""
+    lower: tuple[Node, ...]
+    """And the other way round."""
 
 
-def _term(node: Node) -> _Term:
-    number, factors, products = 1.0, Counter[Node](), list[Node]()
-    pending = [node]
-    while pending:
-        one = pending.pop()
-        value = scalar_value(one)
+def _quotient(one: Node, other: Node) -> _Quotient | None:
+    """None if the terms are not alike.
+
+    The node that was made last is looked at first, so what is neither a product nor in both ends it.
+    """
+    counts = {one: 1, other: -1}
+    last = [(-node.serial, node) for node in counts]
+    heapify(last)
+    number = 1.0
+    products: tuple[list[Node], list[Node]] = [], []
+    for _ in range(_PRODUCTS):
+        count = 0
+        while last and not count:
+            _, node = heappop(last)
+            count = counts.pop(node)
+        if not count:
+            return _Quotient(number, *map(tuple, products))
+        value = scalar_value(node)
         if value is not None:
-            number *= float(value)
-        elif one.op.name in ("multiply", "negative", "square") and len(products) < _MOST_PRODUCTS:
-            products.append(one)
-            number = -number if one.op.name == "negative" else number
-            pending += one.inputs * (2 if one.op.name == "square" else 1)
+            for _ in range(abs(count)):
+                number = (
+                    number * float(value) if count > 0 else number / float(value) if value else float("nan")
+                )
+        elif node.op.name in ("multiply", "negative", "square"):
+            products[count < 0].append(node)
+            if node.op.name == "negative" and count % 2:
+                number = -number
+            for part in node.inputs * (2 if node.op.name == "square" else 1):
+                if part not in counts:
+                    heappush(last, (-part.serial, part))
+                counts[part] = counts.get(part, 0) + count
         else:
-            factors[one] += 1
-    return _Term(node, number, factors, tuple(products))
+            return None
+    return None
 
 
 def _summands(node: Node) -> Iterator[tuple[Node, int, tuple[Node, ...]]]:
     """The summands of a sum's first operand: each with its sign and the sums it is in, the last one first."""
     sums: tuple[Node, ...] = ()
     whole = node.inputs[0]
-    while whole.op.name in ("add", "subtract") and whole.shape == node.shape and len(sums) < _MOST_PRODUCTS:
+    while whole.op.name in ("add", "subtract") and whole.shape == node.shape and len(sums) < _SUMMANDS:
         first, second = whole.inputs
         sums = (*sums, whole)
         yield second, -1 if whole.op.name == "subtract" else 1, sums
@@ -62,35 +81,46 @@ def _summands(node: Node) -> Iterator[tuple[Node, int, tuple[Node, ...]]]:
         yield whole, 1, sums
 
 
-def _gathering(keeps_first: bool, within: bool) -> Callable[[Node, Collection[Node]], Outcome]:
+def _whole(node: Node) -> Iterator[tuple[Node, int, tuple[Node, ...]]]:
+    """A sum's first operand, as if it were the only one of its summands."""
+    yield node.inputs[0], 1, ()
+
+
+Summands = Callable[[Node], Iterator[tuple[Node, int, tuple[Node, ...]]]]
+
+
+def _gathering(summands: Summands) -> Callable[[Node, Collection[Node]], Outcome]:
     def attempt(node: Node, present: Collection[Node]) -> Outcome:
-        own = _term(node.inputs[1])
-        if node.dtype.kind != "f" or node.size == 1 or own.node.shape != node.shape or not own.factors:
+        own = node.inputs[1]
+        if node.dtype.kind != "f" or node.size == 1 or own.shape != node.shape:
             return None
-        sign = -1 if node.op.name == "subtract" else 1
-        for summand, its_sign, sums in _summands(node) if within else [(node.inputs[0], 1, ())]:
-            if summand is own.node or summand.shape != node.shape:
+        for summand, sign, sums in summands(node):
+            if summand is own or summand.shape != node.shape:
                 continue
-            other = _term(summand)
-            kept, dropped = (other, own) if keeps_first else (own, other)
-            if other.factors == own.factors and dropped.products:
-                ratio = _ratio(kept, dropped, its_sign * sign)
-                if isinstance(ratio, Declined):
-                    return ratio
-                number = const(np.asarray(ratio if keeps_first else its_sign * sign * ratio, node.dtype))
-                whole = _put(multiply(number, kept.node), summand, sums)
-                return Found(whole, (*sums, *dropped.products))
+            quotient = _quotient(summand, own)
+            if quotient is not None:
+                merged = _merged(summand, own, quotient, sign if node.op.name == "add" else -sign)
+                if not isinstance(merged, Found):
+                    return merged
+                return Found(_put(merged.replacement, summand, sums), (*sums, *merged.inner))
         return None
 
     return attempt
 
 
-def _ratio(kept: _Term, dropped: _Term, sign: int) -> float | Declined:
-    """How many times as large both are as the one that is kept. Neither may be lost beside the other."""
-    if not 0 < abs(dropped.number) <= abs(kept.number) < float("inf"):
-        return Declined("the other term is the larger one, or one is 0, infinite or nan")
-    ratio = 1 + sign * dropped.number / kept.number
-    return ratio if ratio else Declined("the terms cancel, but not where they are infinite")
+def _merged(term: Node, other: Node, quotient: _Quotient, sign: int) -> Outcome:
+    """term + sign * other, by the larger one: what the dtype's limits take from the smaller one counts for less."""
+    times = quotient.number
+    if not 0 < abs(times) < float("inf"):
+        return Declined("one of the terms is 0, infinite or nan")
+    if times == -sign:
+        return Declined("the terms cancel, but not where they are infinite")
+    if abs(times) >= 1:
+        kept, dropped, ratio = term, quotient.lower, 1 + sign / times
+    else:
+        kept, dropped, ratio = other, quotient.upper, sign + times
+    number = const(np.asarray(ratio, kept.dtype))
+    return Found(multiply(number, kept), dropped) if dropped else None
 
 
 def _put(merged: Node, summand: Node, sums: tuple[Node, ...]) -> Node:
@@ -102,28 +132,6 @@ def _put(merged: Node, summand: Node, sums: tuple[Node, ...]) -> Node:
     return whole
 
 
-def _rule(
-    name: str, build: Callable[..., Node], sums: tuple[str, str], *, keeps_first: bool, within: bool
-) -> Rule:
-    """c is the number of one term, and that of the other is 1."""
-    variables = ("x", "y", "z", "c") if within else ("x", "y", "c")
-    leaves = [dict.fromkeys(variables[:-1], shape) for shape in ((2, 3), ("n", 2))]
-    fires, does_not = ((1.0, 2.5, -3.0), 0.4) if keeps_first else ((1.0, 0.4, -0.25), 2.5)
-    return Rule(
-        name=name,
-        safety="widening",
-        roots=("add", "subtract"),
-        needs=("multiply",),
-        attempt=_gathering(keeps_first, within),
-        before=sums[0],
-        after=sums[1],
-        build=build,
-        variables=variables,
-        examples=tuple({**leaf, "c": number} for leaf in leaves for number in fires),
-        declined=tuple({**leaves[0], "c": number} for number in (does_not, -1.0)),
-    )
-
-
 def _is_not_small(x: Node, y: Node, c: Node) -> Declined | bool:
     """If it is small, x + y may overflow where c * x + c * y does not."""
     value = scalar_value(c)
@@ -132,59 +140,49 @@ def _is_not_small(x: Node, y: Node, c: Node) -> Declined | bool:
     return 1 <= abs(value) < float("inf") or Declined("the number is less than 1, and the sum might overflow")
 
 
-_SCALES = tuple(
-    {**leaf, "c": c} for leaf in ({"x": (2, 3), "y": (2, 3)}, {"x": ("n",), "y": ("n",)}) for c in (2.0, -1.5)
-)
-_SMALL = ({"x": (3,), "y": (3,), "c": 0.5},)
+_PAIRS = ({"x": (2, 3), "y": (2, 3)}, {"x": ("n",), "y": ("n",)})
+_NUMBERS = (1.0, 2.5, -3.0, 0.4, -0.25)
 
 RULES = (
-    rule(
-        "added_and_scaled",
-        lambda x, y, c: x * c + y * c,
-        lambda x, y, c: (x + y) * c,
-        safety="rounding",
-        when=_is_not_small,
-        examples=_SCALES,
-        declined=_SMALL,
+    *(
+        rule(
+            name,
+            left,
+            right,
+            safety="rounding",
+            when=_is_not_small,
+            examples=[{**pair, "c": c} for pair in _PAIRS for c in (2.0, -1.5)],
+            declined=[{**_PAIRS[0], "c": 0.5}],
+        )
+        for name, left, right in (
+            ("added_and_scaled", lambda x, y, c: x * c + y * c, lambda x, y, c: (x + y) * c),
+            ("subtracted_and_scaled", lambda x, y, c: x * c - y * c, lambda x, y, c: (x - y) * c),
+        )
     ),
-    rule(
-        "subtracted_and_scaled",
-        lambda x, y, c: x * c - y * c,
-        lambda x, y, c: (x - y) * c,
-        safety="rounding",
-        when=_is_not_small,
-        examples=_SCALES,
-        declined=_SMALL,
+    Rule(
+        name="like_terms",
+        safety="widening",
+        roots=("add", "subtract"),
+        needs=("multiply",),
+        attempt=_gathering(_whole),
+        before="x * (y * c) + x * y, and so for any two products of the same factors, and for -",
+        after="(1 + 1 / c) * (x * (y * c)), or (1 + c) * (x * y) for a small c",
+        build=lambda x, y, c: x * (y * c) + x * y,
+        variables=("x", "y", "c"),
+        examples=tuple({**pair, "c": c} for pair in _PAIRS for c in _NUMBERS),
+        declined=tuple({**_PAIRS[0], "c": c} for c in (-1.0, 0.0)),
     ),
-    _rule(
-        "like_terms",
-        lambda x, y, c: x * (y * c) + x * y,
-        (
-            "x * (y * c) + x * y, and so for any products of the same factors and for -",
-            "(1 + 1 / c) * (x * (y * c))",
-        ),
-        keeps_first=True,
-        within=False,
-    ),
-    _rule(
-        "like_terms_second",
-        lambda x, y, c: x * (y * c) + x * y,
-        ("x * (y * c) + x * y, the same where c is small", "(1 + c) * (x * y)"),
-        keeps_first=False,
-        within=False,
-    ),
-    _rule(
-        "like_summands",
-        lambda x, y, z, c: (z + x * (y * c)) + x * y,
-        ("(z + x * (y * c)) + x * y, and so in longer sums", "z + (1 + 1 / c) * (x * (y * c))"),
-        keeps_first=True,
-        within=True,
-    ),
-    _rule(
-        "like_summands_second",
-        lambda x, y, z, c: (x * (y * c) - z) + x * y,
-        ("(x * (y * c) - z) + x * y, the same where c is small", "(1 + c) * (x * y) - z"),
-        keeps_first=False,
-        within=True,
+    Rule(
+        name="like_summands",
+        safety="widening",
+        roots=("add", "subtract"),
+        needs=("multiply",),
+        attempt=_gathering(_summands),
+        before="(x * (y * c) - z) + x * y, and so where either of them is added in a longer sum",
+        after="(1 + 1 / c) * (x * (y * c)) - z, or (1 + c) * (x * y) - z for a small c",
+        build=lambda x, y, z, c: (x * (y * c) - z) + x * y,
+        variables=("x", "y", "z", "c"),
+        examples=tuple({**pair, "z": pair["x"], "c": c} for pair in _PAIRS for c in _NUMBERS),
+        declined=tuple({**_PAIRS[0], "z": (2, 3), "c": c} for c in (-1.0, 0.0)),
     ),
 )
