@@ -188,6 +188,7 @@ def test_the_page_of_rules_is_what_the_rules_say():
 OTHERWISE = {
     "transposed_product": lambda x, y: gg.transpose(x @ y),
     "column_of_product": lambda x, y: gg.expand_dims(x @ y[:, 0], 1),
+    "like_terms": lambda x, y: x + x * 1e30 * 1e30,
     "scaled_twice": lambda x, y: (gg.sum(x) * (y.shape[0] * gg.const(2.0, y.dtype))) * y.shape[0],
 }
 """Graphs on which a rule declines as it does on no example of its own left side."""
