@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 import graphgrad as gg  # noqa: E402
 from docs import lesson8_page, ops_page  # noqa: E402
 from examples.lesson8 import lesson8  # noqa: E402
-from graphgrad.rewrite.passes import LOWERED, PASSES, SAFE, STABLE  # noqa: E402
+from graphgrad.rewrite.passes import LOWERED, PASSES, REFINED, SAFE, STABLE  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "lesson8.svg"
 REWRITES = ROOT / "docs" / "reference" / "rewrites.md"
@@ -70,9 +70,9 @@ def rewrites():
         "",
         "The rules of *stabilize* fire once, on the model as it was written and before it is differentiated, whatever",
         "they cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients",
-        "are asked for, and what these need, stay as they are. The rules of *lower* fire once, at the end.",
+        "are asked for, and what these need, stay as they are. The rules of *refine* and of *lower* fire once, at the end.",
     ]
-    for name, rules in (("stabilize", once), *PASSES, ("lower", LOWERED)):
+    for name, rules in (("stabilize", once), *PASSES, ("refine", REFINED), ("lower", LOWERED)):
         lines += ["", f"## {name}", "", "| rule | before | after | class |", "|---|---|---|---|"]
         lines += [f"| {one.name} | {code(one.before)} | {code(one.after)} | {one.safety} |" for one in rules]
     return "\n".join(lines) + "\n"

@@ -60,6 +60,9 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
 STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE, functions.NORM)
 """Before differentiation, once."""
 
+REFINED: tuple[Rule, ...] = stabilize_rules.AFTERWARDS
+"""After all that, once: values that cancel, though their gradients do not."""
+
 LOWERED: tuple[Rule, ...] = (
     *parts.RULES,
     *decay.RULES,
@@ -103,8 +106,12 @@ def rewrite(graph: Graph, level: str) -> tuple[tuple[str, Graph], ...]:
                 if following is not graph:
                     del done[name]
                 graph = following
-    lowered = visit_once(graph, _used(LOWERED, level))[0]
-    return tuple(stages) if lowered is graph else (*stages, ("lower", lowered))
+    for name, rules in (("refine", REFINED), ("lower", LOWERED)):
+        following = visit_once(graph, _used(rules, level))[0]
+        if following is not graph:
+            stages.append((name, following))
+        graph = following
+    return tuple(stages)
 
 
 def stabilize(graph: Graph, level: str, keep: Sequence[Node] = ()) -> Graph:

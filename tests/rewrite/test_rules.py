@@ -17,13 +17,13 @@ from graphgrad.interpret import interpret, interpret_all
 from graphgrad.rewrite import fold
 from graphgrad.rewrite.engine import apply_rules, declines, visit_once
 from graphgrad.rewrite.measure import total
-from graphgrad.rewrite.passes import LOWERED, PASSES, STABLE
+from graphgrad.rewrite.passes import LOWERED, PASSES, REFINED, STABLE
 from graphgrad.rewrite.rule import Declined
 from tests.rewrite.samples import SIZES, assignments, built, cases, difference, dtypes_of, shown
 
 ROOT = Path(__file__).parent.parent.parent
 REPEATED = [rule for _, rules in PASSES for rule in rules]
-ONCE = [rule for rule in (*STABLE, *LOWERED) if rule not in REPEATED]
+ONCE = [rule for rule in (*STABLE, *REFINED, *LOWERED) if rule not in REPEATED]
 RULES = [*REPEATED, *ONCE]
 
 
