@@ -70,7 +70,7 @@ def rewrites():
         "",
         "The rules of *stabilize* fire once, on the model as it was written and before it is differentiated, whatever",
         "they cost: the gradient of a form that neither overflows nor cancels does not either. Nodes that gradients",
-        "are asked for, and what these need, stay as they are. The rules of *refine* and of *lower* fire once, at the end.",
+        "are asked for, and what these need, stay as they are. Those of *refine* and of *lower* fire once, at the end.",
     ]
     for name, rules in (("stabilize", once), *PASSES, ("refine", REFINED), ("lower", LOWERED)):
         lines += ["", f"## {name}", "", "| rule | before | after | class |", "|---|---|---|---|"]

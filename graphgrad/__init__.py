@@ -79,6 +79,7 @@ from graphgrad.ops.exponential import (
 from graphgrad.ops.extremes import clip, fmax, fmin, nan_to_num
 from graphgrad.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
 from graphgrad.ops.join import column_stack, concatenate, dstack, hstack, stack, vstack
+from graphgrad.ops.largest import max, min
 from graphgrad.ops.leaf import const, input, param, rng, run_time_size, state
 from graphgrad.ops.logic import (
     bitwise_and,
@@ -105,7 +106,7 @@ from graphgrad.ops.order import median, percentile, quantile
 from graphgrad.ops.pad import pad
 from graphgrad.ops.permute import matrix_transpose, moveaxis, rollaxis, swapaxes, transpose
 from graphgrad.ops.product import prod
-from graphgrad.ops.reduce import max, mean, min, sum
+from graphgrad.ops.reduce import mean, sum
 from graphgrad.ops.repeat import repeat, tile
 from graphgrad.ops.rounding import ceil, floor, rint, round, trunc
 from graphgrad.ops.scan import cumprod, cumsum

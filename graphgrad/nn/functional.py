@@ -10,9 +10,9 @@ from graphgrad.core.spec import shape_text
 from graphgrad.ops.arithmetic import maximum, negative, square, subtract
 from graphgrad.ops.convert import stop_gradient
 from graphgrad.ops.elementary import exp, log, sigmoid
+from graphgrad.ops.largest import highest_if_any
 from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.movement import normal_axis
-from graphgrad.ops.reduce import max as largest
 from graphgrad.ops.reduce import mean, sum
 from graphgrad.ops.segment import one_hot
 from graphgrad.ops.subscript import ARRAY, each
@@ -51,7 +51,7 @@ def _called(name: str, node: Node) -> Node:
 
 def _shifted(node: Node, axis: int) -> Node:
     """What the largest along the axis is subtracted from: nothing above 0, so nothing overflows."""
-    highest = _called("highest", largest(node, axis, keepdims=True))
+    highest = _called("highest", highest_if_any(node, axis, keepdims=True))
     return _called("shifted", subtract(node, stop_gradient(highest)))
 
 

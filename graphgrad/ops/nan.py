@@ -10,10 +10,11 @@ import numpy as np
 from graphgrad.core.node import Node
 from graphgrad.core.provenance import composite
 from graphgrad.ops.compare import where
+from graphgrad.ops.largest import max, min
 from graphgrad.ops.leaf import Operand, as_node
 from graphgrad.ops.logic import bitwise_and, invert, isnan, truth
 from graphgrad.ops.product import prod
-from graphgrad.ops.reduce import Axis, max, mean, min, sum
+from graphgrad.ops.reduce import Axis, mean, sum
 from graphgrad.ops.search import all
 from graphgrad.ops.statistics import std, var
 

@@ -13,8 +13,9 @@ from graphgrad.core.provenance import composite
 from graphgrad.ops.arithmetic import abs, power, square
 from graphgrad.ops.compare import equal, not_equal, where
 from graphgrad.ops.convert import cast
+from graphgrad.ops.largest import max, min
 from graphgrad.ops.leaf import Operand
-from graphgrad.ops.reduce import Axis, arguments, max, min, sum
+from graphgrad.ops.reduce import Axis, arguments, sum
 from graphgrad.ops.statistics import called, root_or_zero
 
 

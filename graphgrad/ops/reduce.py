@@ -15,13 +15,12 @@ from graphgrad.core.node import Node
 from graphgrad.core.op import REDUCED, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.operators import bind
 from graphgrad.core.spec import Shape, Spec, size_of
-from graphgrad.ops.arithmetic import add, divide, maximum, minimum
-from graphgrad.ops.compare import equal, not_equal, where
+from graphgrad.ops.arithmetic import add, divide
+from graphgrad.ops.compare import not_equal, where
 from graphgrad.ops.convert import cast
-from graphgrad.ops.family import to_dtype
 from graphgrad.ops.leaf import Operand, as_node, run_time_size
 from graphgrad.ops.movement import broadcast_to, expand_dims, normal_axis
-from graphgrad.ops.reduction_source import mean_into, reduce_into, spell_reduction, sum_into
+from graphgrad.ops.reduction_source import mean_into, spell_reduction, sum_into
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 
@@ -111,8 +110,8 @@ REDUCTION_FAULTS = (
 )
 
 
-def reduction_reference(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, *, axes, keepdims: np.asarray(function(x, axis=axes, keepdims=keepdims))
+def reduction_reference(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    return lambda x, *, axes, keepdims: np.asarray(function(x, axis=axes, keepdims=keepdims, **options))
 
 
 def _sum_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
@@ -121,21 +120,6 @@ def _sum_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -
 
 def _mean_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     return over(g / run_time_size(count(x, axes), y.dtype), axes, keepdims, x.ndim)
-
-
-def _extreme_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
-    def spread(node: Node) -> Node:
-        return node if keepdims else expand_dims(node, axes)
-
-    winners = equal(x, spread(y))
-    ties = sum(cast(winners, x.dtype), axes, keepdims=True)
-    return where(winners, spread(g) / ties, 0)
-
-
-def _extreme_jvp(t: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
-    winners = equal(x, y if keepdims else expand_dims(y, axes))
-    chosen = sum(where(winners, t, 0), axes, keepdims=keepdims)
-    return chosen / sum(cast(winners, x.dtype), axes, keepdims=keepdims)
 
 
 def arguments(x: Operand, axis: Axis, keepdims: bool, dtype: Any = None) -> tuple[Node, dict[str, Any]]:
@@ -267,108 +251,6 @@ def taking_part(x: Node, mask: Operand, axes: tuple[int, ...], keepdims: bool) -
     return apply("sum", broadcast_to(not_equal(mask, 0), x.shape), axes=axes, keepdims=keepdims)
 
 
-def _extreme(
-    name: str,
-    combine: Callable[..., Node],
-    x: Operand,
-    axis: Axis,
-    keepdims: bool,
-    initial: float | None,
-    mask: Operand | None,
-) -> Node:
-    node, attrs = arguments(x, axis, keepdims)
-    if initial is None:
-        if mask is not None:
-            what = f"{name} of what a mask takes needs initial=, for there may be nothing"
-            raise ArgumentError(what, saw=[node.describe()])
-        return apply(name, node, **attrs)
-    first = to_dtype(initial, node.dtype)
-    if count(node, attrs["axes"]) == 0:
-        return broadcast_to(first, reduced_shape(node.shape, **attrs))
-    return combine(apply(name, masked(node, mask, first), **attrs), first)
-
-
-_EXTREME: dict[str, Any] = {
-    "axes": reduced_axes,
-    "vjp": {"x": _extreme_vjp},
-    "jvp": {"x": _extreme_jvp},
-    "samples": reduction_samples,
-    "errors": (
-        *REDUCTION_FAULTS,
-        Fault((((0, 2), "float32"),), {"axis": 0}, ShapeError, "nothing to choose"),
-    ),
-    "rule": {"x": "G where x won, ties share"},
-    "operands": ("x",),
-    "cost": lambda inputs, result: inputs[0].size,
-}
-
-
-@defop(
-    infer=reduction_spec(np.max, True),
-    reference=reduction_reference(np.max),
-    numpy=spell_reduction("np.max"),
-    into=reduce_into("max"),
-    noun="largest",
-    combines="maximum",
-    **_EXTREME,
-)
-def max(
-    x: Operand,
-    axis: Axis = None,
-    keepdims: bool = False,
-    *,
-    initial: float | None = None,
-    where: Operand | None = None,
-) -> Node:
-    """The largest element over one axis, several, or all; nan if there is one. Ties share the gradient
-    evenly.
-
-    Parameters
-    ----------
-    initial:
-        A number to compare with, too.
-    where:
-        Which elements take part, a mask that broadcasts to x's shape; it needs `initial`. By default all.
-
-    >>> gg.max(gg.input("x", ("batch", 3)), axis=1, keepdims=True).shape
-    (Dim('batch'), 1)
-    """
-    return _extreme("max", maximum, x, axis, keepdims, initial, where)
-
-
-@defop(
-    infer=reduction_spec(np.min, True),
-    reference=reduction_reference(np.min),
-    numpy=spell_reduction("np.min"),
-    into=reduce_into("min"),
-    noun="smallest",
-    combines="minimum",
-    **_EXTREME,
-)
-def min(
-    x: Operand,
-    axis: Axis = None,
-    keepdims: bool = False,
-    *,
-    initial: float | None = None,
-    where: Operand | None = None,
-) -> Node:
-    """The smallest element over one axis, several, or all; nan if there is one. Ties share the gradient
-    evenly.
-
-    Parameters
-    ----------
-    initial:
-        A number to compare with, too.
-    where:
-        Which elements take part, a mask that broadcasts to x's shape; it needs `initial`. By default all.
-
-    >>> gg.min(gg.input("x", ("batch", 3))).shape
-    ()
-    """
-    return _extreme("min", minimum, x, axis, keepdims, initial, where)
-
-
-_METHODS: dict[str, Callable[..., Any]] = {"sum": sum, "mean": mean, "max": max, "min": min}
+_METHODS: dict[str, Callable[..., Any]] = {"sum": sum, "mean": mean}
 for _name, _function in _METHODS.items():
     bind(_name, _function)

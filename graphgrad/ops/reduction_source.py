@@ -32,20 +32,21 @@ def _arguments(node: Node) -> list[str]:
     return arguments
 
 
-def spell_reduction(function: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
-    """``np.sum(x, axis=0, keepdims=True)``."""
-    return lambda speller, parts, node: Form(f"{function}({', '.join([parts[0].text, *_arguments(node)])})")
+def spell_reduction(function: str, *options: str) -> Callable[[Speller, Sequence[Form], Node], Form]:
+    """``np.sum(x, axis=0, keepdims=True)``; `options` are further arguments."""
+    return lambda speller, parts, node: Form(
+        f"{function}({', '.join([parts[0].text, *_arguments(node), *options])})"
+    )
 
 
-def reduce_into(method: str) -> Into:
+def reduce_into(method: str, *options: str) -> Into:
     """``x.sum(axis=0, keepdims=True, out=y)``, which is np.sum without what that does before it calls the method."""
 
     def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-        out = [] if to.out is None else [f"out={to.out}"]
+        out = [*options, *([] if to.out is None else [f"out={to.out}"])]
         if node.inputs[0].ndim == 0:  # it may be a number of Python's
-            return (
-                Form(f"np.{method}({', '.join([parts[0].text, *_arguments(node), *out])})") if out else None
-            )
+            text = ", ".join([parts[0].text, *_arguments(node), *out])
+            return None if to.out is None else Form(f"np.{method}({text})")
         return Form(f"{parts[0].at(ATOM)}.{method}({', '.join([*_arguments(node), *out])})")
 
     return emit

@@ -21,9 +21,10 @@ from graphgrad.ops.extremes import clip
 from graphgrad.ops.family import promoting
 from graphgrad.ops.index import index
 from graphgrad.ops.join import concatenate
+from graphgrad.ops.largest import max, min
 from graphgrad.ops.leaf import Operand, as_node, const, run_time_size
 from graphgrad.ops.movement import broadcast_to, expand_dims, normal_axis, reshape
-from graphgrad.ops.reduce import Axis, arguments, count, masked, max, mean, min, sum, taking_part
+from graphgrad.ops.reduce import Axis, arguments, count, masked, mean, sum, taking_part
 from graphgrad.ops.scan import along
 
 _choose = where  # some functions here have an argument `where`

@@ -30,7 +30,7 @@ def _turned(node: Node, present: Collection[Node]) -> Outcome:
     return Found(other) if other in present and other is not node else None
 
 
-_REDUCTIONS = ("sum", "mean", "prod", "max", "min", "any", "all")
+_REDUCTIONS = ("sum", "mean", "prod", "max", "min", "any", "all", "highest")
 
 
 def _reduced_before(node: Node, present: Collection[Node]) -> Outcome:

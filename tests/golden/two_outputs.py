@@ -1,13 +1,13 @@
 """two_outputs: forward and backward, with planned memory.
 
-Emitted by graphgrad from models.py, level "default", graph 3a8de782f254. Needs NumPy only.
+Emitted by graphgrad from models.py, level "default", graph 7e873da4d22a. Needs NumPy only.
 
     outputs, grads = forward_and_backward(x, w)
 
     x  float64 (n, 4)  input      w  float64 (4, 2)  parameter
 
-Memory beyond the arguments: 132 * min(n, 32768) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of
-it results, and the rest is kept for its next. A further thread takes 4.33 MB at most.
+Memory beyond the arguments: 164 * min(n, 32768) + 48 * n + 200 B in a thread's first call, 48 * n + 72 B of
+it results, and the rest is kept for its next. A further thread takes 5.37 MB at most.
 """
 
 import atexit
@@ -34,8 +34,9 @@ class _Tile:
         # code_transposed, then magnitude, negated, exps, ...
         self.code_transposed = empty((rows, 4), np.float64)
         self.above = empty((rows, 4), np.bool_)              # above
-        self.larger = empty((rows, 4), np.float64)           # larger, then back, d_code_transposed_difference
-        self.squared = empty((rows, 4), np.float64)          # squared, then d_code_transposed_product, ...
+        self.larger = empty((rows, 4), np.float64)           # larger, then back, difference, d_difference
+        self.total = empty((rows, 4), np.float64)            # total, then d_code_transposed_squared
+        self.squared = empty((rows, 4), np.float64)          # squared
         self.d_x_w_product = empty((rows, 2), np.float64)    # d_x_w_product, then d_x_w_difference
 
 
@@ -44,11 +45,11 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
     if cotangent["loss"] is None or cotangent["code"] is not None:
         outputs, residuals = forward(x, w)
         return outputs, backward(residuals, cotangent)
-    d_loss = np.float64(cotangent["loss"])                         # seed:      d loss / d loss
+    d_loss = np.float64(cotangent["loss"])                       # seed:      d loss / d loss
     n = x.shape[0]
 
     # forward: decoder
-    transposed = w.T                                               # w.T                      models.py:58
+    transposed = w.T                                             # w.T                      models.py:58
     code = np.empty((n, 2), np.float64)
     d_x = np.empty((n, 4), np.float64)
 
@@ -57,44 +58,41 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
         x_tile = x[first:last]
 
         # forward: encoder
-        x_w = np.dot(x_tile, w, out=work.x_w)                      # x @ w                    models.py:56
-        code_tile = np.tanh(x_w, out=code[first:last])             # gg.tanh(x @ w)           models.py:56
+        x_w = np.dot(x_tile, w, out=work.x_w)                    # x @ w                    models.py:56
+        code_tile = np.tanh(x_w, out=code[first:last])           # gg.tanh(x @ w)           models.py:56
 
         # forward: decoder
         # code @ w.T               models.py:58
         code_transposed = np.dot(code_tile, transposed, out=work.code_transposed)
-        above = np.greater(code_transposed, 0, out=work.above)     # gg.sigmoid(code @ w.T)   models.py:58
+        above = np.greater(code_transposed, 0, out=work.above)   # gg.sigmoid(code @ w.T)   models.py:58
         magnitude = np.abs(code_transposed, out=code_transposed)
         negated = np.negative(magnitude, out=magnitude)
         exps = np.exp(negated, out=negated)
         larger = np.maximum(above, exps, out=work.larger)
-        total = np.add(1, exps, out=exps)
+        total = np.add(1, exps, out=work.total)
         back = np.divide(larger, total, out=larger)
 
         # forward
-        # back - x                 models.py:59
-        difference = np.subtract(back, x_tile, out=work.code_transposed)
-        squared = np.square(difference, out=work.squared)          # (back - x) ** 2          models.py:59
-        total_2 = squared.sum()                                    # gg.sum((back - x) ** 2)  models.py:59
+        difference = np.subtract(back, x_tile, out=back)         # back - x                 models.py:59
+        squared = np.square(difference, out=work.squared)        # (back - x) ** 2          models.py:59
+        total_2 = squared.sum()                                  # gg.sum((back - x) ** 2)  models.py:59
 
         # backward
         d_difference = np.multiply(d_loss * 2, difference, out=difference)  # square:    G 2 x
 
         # backward: decoder
-        # sigmoid:   G y (1 - y)
-        d_code_transposed_product = np.multiply(d_difference, back, out=work.squared)
-        d_code_transposed_difference = np.subtract(1, back, out=back)
-        d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
-            out=d_code_transposed_product)
-        d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)      # matmul:    dA = G B.T
-        d_w_product = d_code_transposed.T @ code_tile              # transpose: G with the axes back
+        d_code_transposed_squared = np.square(total, out=total)  # sigmoid:   G y (1 - y)
+        d_code_transposed_ratio = np.divide(exps, d_code_transposed_squared, out=exps)
+        d_code_transposed = np.multiply(d_difference, d_code_transposed_ratio, out=d_code_transposed_ratio)
+        d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)    # matmul:    dA = G B.T
+        d_w_product = d_code_transposed.T @ code_tile            # transpose: G with the axes back
 
         # backward: encoder
         d_x_w_product = np.multiply(code_tile, code_tile, out=work.d_x_w_product)  # tanh:      G (1 - y y)
         d_x_w_difference = np.subtract(1, d_x_w_product, out=d_x_w_product)
         d_x_w = np.multiply(d_code_2, d_x_w_difference, out=d_code_2)
-        d_w_product_2 = x_tile.T @ d_x_w                           # matmul:    dB = A.T G
-        d_x_product = np.dot(d_x_w, transposed, out=work.squared)  # matmul:    dA = G B.T
+        d_w_product_2 = x_tile.T @ d_x_w                         # matmul:    dB = A.T G
+        d_x_product = np.dot(d_x_w, transposed, out=work.code_transposed)  # matmul:    dA = G B.T
         # sum:       x is used more than once
         d_x_tile = np.subtract(d_x_product, d_difference, out=d_x[first:last])
         return total_2, d_w_product, d_w_product_2
@@ -103,7 +101,7 @@ def forward_and_backward(x, w, *, cotangent={"loss": 1.0, "code": None}):
     total_2, d_w_product, d_w_product_2 = _by_tiles(tile, n, 32768, (_Tile, None))
 
     # backward: encoder
-    d_w = d_w_product + d_w_product_2                              # sum:       w is used more than once
+    d_w = d_w_product + d_w_product_2                            # sum:       w is used more than once
     return {"loss": total_2, "code": code}, {"w": d_w, "x": d_x}
 
 
@@ -116,7 +114,8 @@ def forward(x, w):
     # decoder
     transposed = w.T                                            # w.T                      models.py:58
     code = np.empty((n, 2), np.float64)
-    back = np.empty((n, 4), np.float64)
+    exps = np.empty((n, 4), np.float64)
+    total = np.empty((n, 4), np.float64)
     difference = np.empty((n, 4), np.float64)
 
     def tile(first, last, work, part):
@@ -133,24 +132,24 @@ def forward(x, w):
         above = np.greater(code_transposed, 0, out=work.above)  # gg.sigmoid(code @ w.T)   models.py:58
         magnitude = np.abs(code_transposed, out=code_transposed)
         negated = np.negative(magnitude, out=magnitude)
-        exps = np.exp(negated, out=negated)
-        larger = np.maximum(above, exps, out=work.larger)
-        total = np.add(1, exps, out=exps)
-        back_tile = np.divide(larger, total, out=back[first:last])
+        exps_tile = np.exp(negated, out=exps[first:last])
+        larger = np.maximum(above, exps_tile, out=work.code_transposed)
+        total_tile = np.add(1, exps_tile, out=total[first:last])
+        back = np.divide(larger, total_tile, out=larger)
         # back - x                 models.py:59
-        difference_tile = np.subtract(back_tile, x_tile, out=difference[first:last])
+        difference_tile = np.subtract(back, x_tile, out=difference[first:last])
         # (back - x) ** 2          models.py:59
         squared = np.square(difference_tile, out=work.code_transposed)
         total_2 = squared.sum()                                 # gg.sum((back - x) ** 2)  models.py:59
         return total_2,
 
     (total_2,) = _by_tiles(tile, n, 32768, (_Tile, None))       # up to 32,768 rows at a time, on every core
-    return {"loss": total_2, "code": code.copy()}, (x, w, code, transposed, back, difference)
+    return {"loss": total_2, "code": code.copy()}, (x, w, code, transposed, exps, total, difference)
 
 
 def _backward_from_loss(residuals, cotangent):
     """Return the gradient of cotangent * loss by each of w, x."""
-    x, w, code, transposed, back, difference = residuals
+    x, w, code, transposed, exps, total, difference = residuals
     d_loss = np.float64(cotangent)                                # seed:      d loss / d loss
     n = x.shape[0]
     d_x = np.empty((n, 4), np.float64)
@@ -158,17 +157,17 @@ def _backward_from_loss(residuals, cotangent):
     def tile(first, last, work, part):
         """Rows first to last of n, and their parts of the sums."""
         difference_tile = difference[first:last]
-        back_tile = back[first:last]
+        total_tile = total[first:last]
+        exps_tile = exps[first:last]
         code_tile = code[first:last]
         x_tile = x[first:last]
         d_difference = np.multiply(d_loss * 2, difference_tile, out=work.code_transposed)  # square:    G 2 x
 
         # decoder
-        # sigmoid:   G y (1 - y)
-        d_code_transposed_product = np.multiply(d_difference, back_tile, out=work.larger)
-        d_code_transposed_difference = np.subtract(1, back_tile, out=work.squared)
-        d_code_transposed = np.multiply(d_code_transposed_product, d_code_transposed_difference,
-            out=d_code_transposed_product)
+        d_code_transposed_squared = np.square(total_tile, out=work.larger)  # sigmoid:   G y (1 - y)
+        d_code_transposed_ratio = np.divide(exps_tile, d_code_transposed_squared,
+            out=d_code_transposed_squared)
+        d_code_transposed = np.multiply(d_difference, d_code_transposed_ratio, out=d_code_transposed_ratio)
         d_code_2 = np.dot(d_code_transposed, w, out=work.x_w)     # matmul:    dA = G B.T
         d_w_product = d_code_transposed.T @ code_tile             # transpose: G with the axes back
 
@@ -192,7 +191,7 @@ def _backward_from_loss(residuals, cotangent):
 
 def _backward_from_code(residuals, cotangent):
     """Return the gradient of cotangent * code by each of w, x."""
-    x, w, code, transposed, back, difference = residuals
+    x, w, code, transposed, exps, total, difference = residuals
     d_code = cotangent                                             # seed:      d code / d code
     n = x.shape[0]
     d_x = np.empty((n, 4), np.float64)

@@ -153,7 +153,7 @@ def _sum_once(x: Node, a: Axes, k: bool, b: Axes, m: bool) -> Node:
 
 
 def _dtypes(name: str) -> tuple[str, ...]:
-    return ("float32", "float64") if name == "mean" else ("float32", "float64", "int32")
+    return ("float32", "float64") if name in ("mean", "highest") else ("float32", "float64", "int32")
 
 
 def _of_one(name: str) -> Rule:
@@ -320,5 +320,5 @@ RULES = (
     *map(_of_negative, ("sum", "mean")),
 )
 
-NUMBERS = tuple(_of_all(name) for name, _ in _FAMILY)
+NUMBERS = tuple(_of_all(name) for name in ("sum", "mean", "max", "min", "highest"))
 """At the end: a number and not an array of one element, which NumPy's functions take less time with."""

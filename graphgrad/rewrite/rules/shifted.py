@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphgrad.core.node import Node
+from graphgrad.ops.largest import highest_if_any
 from graphgrad.rewrite.pattern import broadcast_to, exp, log, op, squeeze, stop_gradient, sum
 from graphgrad.rewrite.rule import Example, Found, Outcome, Rule
 
@@ -18,7 +19,7 @@ _MOVES = ("index", "gather", "reshape", "transpose", "squeeze", "expand_dims")
 _ON_THE_WAY = frozenset({"stop_gradient", "where", "isfinite", "clip", "minimum", "maximum", *_VIEWS})
 """What may stand between the largest element and what is subtracted."""
 
-clip, largest = op("clip"), op("max")
+clip = op("clip")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def _is_shifted(x: Node, axes: Axes) -> bool:
         if not pending:
             return False
         node = pending.pop(0)
-        if node.op.name == "max":
+        if node.op.name in ("max", "highest"):
             return node.inputs[0] is x.inputs[0] and set(axes) <= set(node.attrs["axes"])
         if node.op.name in _ON_THE_WAY:
             pending += node.inputs
@@ -67,7 +68,7 @@ def _is_shifted(x: Node, axes: Axes) -> bool:
 def _shift(x: Node, axes: Axes) -> Node:
     """The largest element, and a number where that is infinite: inf - inf would be nan where exp(x) is not."""
     limit = float(np.finfo(x.dtype).max)
-    node: Node = stop_gradient(clip(largest(x, axes, True), -limit, limit))
+    node: Node = stop_gradient(clip(highest_if_any(x, axes, True), -limit, limit))
     return node
 
 
