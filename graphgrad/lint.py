@@ -45,12 +45,15 @@ def _warn(what: str, saw: Sequence[Node], site: Site | None, hint: str) -> None:
 def _promoted(node: Node, reader: Node) -> Node | None:
     """What `node` converts to float64 for `reader` because of the dtypes that meet there, if it does.
 
-    A cast that the user wrote is an expression of its own.
+    A cast that the user wrote is an expression of its own. One that was not asked for may have another model's site,
+    where the same array was converted first.
     """
     if node.op.name != "cast" or node.dtype != np.float64:
         return None
     own, other = node.notes.site, reader.notes.site
-    return node.inputs[0] if own is not None and other is not None and own.is_same(other) else None
+    if own is None or other is None:
+        return None
+    return node.inputs[0] if own.is_same(other) or not node.notes.asked else None
 
 
 def _as_written(node: Node) -> list[Node]:

@@ -190,3 +190,15 @@ def test_long_chains_are_looked_at_in_linear_time():
     for _ in range(5_000):
         y = gg.tanh(y)
     assert len(told(gg.sum(gg.sign(y)), wrt=x, level="plain")) == 1
+
+
+def test_an_array_that_another_model_has_widened_before_is_warned_of_again():
+    """One node is both conversions."""
+    x = gg.input("x", ("n", 3))
+    for build in (lambda: gg.sum(x * np.ones(3)), lambda: gg.sum(x @ np.ones(3))):
+        with pytest.warns(gg.GraphgradWarning, match="float64"):
+            gg.compile(build())
+    wide = gg.cast(x, "float64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gg.compile(gg.sum(wide @ np.ones(3)))

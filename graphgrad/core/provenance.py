@@ -79,12 +79,14 @@ class Site:
 class Notes:
     """What is known about a node besides its meaning. Kept apart, because nodes are immutable and shared."""
 
-    __slots__ = ("beneath", "derived", "explicit", "name", "shared", "site")
+    __slots__ = ("asked", "beneath", "derived", "explicit", "name", "shared", "site")
 
     def __init__(self) -> None:
         self.site: Site | None = None
         self.name: str | None = None
         self.explicit = False
+        self.asked = False
+        """Of a conversion: somebody called for it. Where dtypes that differ meet, nobody does."""
         self.derived: tuple[Any, ...] | None = None
         """The origins that differentiation gave it."""
         self.beneath: Mapping[Any, tuple[Any, ...]] = {}

@@ -36,6 +36,7 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     constants, arrays = _constants(plan, names)
     writer = Writer(plan, names, constants)
     written = functions(writer)  # now it is known which helpers they call
+    writer.enter(plan.routines[0])  # outside functions, results are called what forward calls them
     text: list[str] = [_docstring(writer), "", *_imports(plan, arrays), ""]
     if arrays:
         text += ['_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))']

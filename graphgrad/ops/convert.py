@@ -72,7 +72,11 @@ def cast(x: Operand, dtype: Any) -> Node:
     dtype('float64')
     """
     node, wanted = as_node(x), as_dtype(dtype)
-    return node if node.dtype == wanted else apply("cast", node, dtype=wanted)
+    if node.dtype == wanted:
+        return node
+    converted = apply("cast", node, dtype=wanted)
+    converted.notes.asked = True
+    return converted
 
 
 def _stop_samples(rng: np.random.Generator) -> Iterator[Sample]:

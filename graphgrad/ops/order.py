@@ -10,7 +10,7 @@ import numpy as np
 
 from graphgrad.core.dim import Size
 from graphgrad.core.errors import ArgumentError, InvalidValueError, ShapeError, UnsupportedError
-from graphgrad.core.form import Form, Lines, Speller
+from graphgrad.core.form import ATOM, Form, Lines, Speller
 from graphgrad.core.node import Node
 from graphgrad.core.op import WHOLE, AxisRole, Fault, Sample, apply, defop
 from graphgrad.core.provenance import composite
@@ -59,9 +59,9 @@ def _spell_statistic(speller: Speller, parts: Sequence[Form], node: Node) -> Lin
     if isinstance(size, int):
         place = str(_place(fraction, side, size))
     elif side == "lower":
-        place = f"int({fraction!r} * ({speller.size(size).text} - 1))"
+        place = f"int({fraction!r} * ({parts[0].at(ATOM)}.shape[{axis}] - 1))"
     else:
-        place = f"-int({-fraction!r} * ({speller.size(size).text} - 1) // 1)"
+        place = f"-int({-fraction!r} * ({parts[0].at(ATOM)}.shape[{axis}] - 1) // 1)"
     before = ", ".join([":"] * axis + [""])
     if node.dtype.kind != "f":
         return Lines((f"{{out}} = np.partition({parts[0].text}, {place}, axis={axis})[{before}{place}]",))

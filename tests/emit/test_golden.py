@@ -75,6 +75,17 @@ def test_emitted_modules_are_fit_to_be_read(name):
     assert "((" not in code
 
 
+@pytest.mark.parametrize("name", list(MODELS))
+def test_the_first_lines_call_results_what_the_functions_do(name):
+    compiled = made(name)
+    if compiled.plan.schedule.interface.structure.kind == "one":
+        module = ast.parse(compiled.source)
+        call = next(line for line in ast.get_docstring(module).splitlines() if line.startswith("    "))
+        forward = next(node for node in module.body if getattr(node, "name", None) == "forward")
+        result = call.replace(" =", ",").split(",")[0].strip()
+        assert ast.get_docstring(forward).startswith((f"Return {result},", f"Return {result}."))
+
+
 def paragraphs(source):
     """The statements of each function."""
     found, lines = [], source.splitlines()

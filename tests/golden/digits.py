@@ -2,7 +2,7 @@
 
 Emitted by graphgrad from models.py, level "default", graph 7fe0a856787a. Needs NumPy only.
 
-    loss_2, grads = forward_and_backward(x, label, w1, b1, w2, b2)
+    loss, grads = forward_and_backward(x, label, w1, b1, w2, b2)
 
     x      float32 (batch, 64)  input      w1  float32 (64, 50)  parameter
     label  int64 (batch,)       input      b1  float32 (50,)     parameter

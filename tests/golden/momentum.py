@@ -2,7 +2,7 @@
 
 Emitted by graphgrad from models.py, level "default", graph b372299331a0. Needs NumPy only.
 
-    loss_2, grads = forward_and_backward(x, y, rate, v, w)
+    loss, grads = forward_and_backward(x, y, rate, v, w)
 
     x     float32 (batch, 3)  input      w  float32 (3,)  parameter
     y     float32 (batch,)    input

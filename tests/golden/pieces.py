@@ -2,7 +2,7 @@
 
 Emitted by graphgrad from models.py, level "default", graph ad6a57cb1fde. Needs NumPy only.
 
-    total_2_average, grads = forward_and_backward(series, smooth)
+    total, grads = forward_and_backward(series, smooth)
 
     series  float32 (time, 2)  input      smooth  float32 (3,)  parameter
 

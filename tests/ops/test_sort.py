@@ -162,3 +162,15 @@ def test_what_cannot_be_sorted_is_refused(call, error, words):
     with pytest.raises(error, match=words) as caught:
         call(gg.input("x", (3, 4)))
     assert "test_sort.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["plain", "default"])
+@pytest.mark.parametrize("method", ["linear", "lower", "higher", "midpoint"])
+def test_quantiles_of_rows_of_which_nothing_else_tells_how_many_there_are(level, method):
+    x = gg.input("x", ("n", 5))
+    model = gg.compile(gg.sum(gg.quantile(x, 0.3, axis=0, method=method)), wrt=x, level=level)
+    array = np.random.default_rng(0).permutation(30).reshape(6, 5).astype(np.float32)
+    value, grads = model(array)
+    assert np.isclose(value, np.quantile(array, 0.3, axis=0, method=method).sum())
+    assert np.allclose(grads["x"].sum(0), 1)
+    model.verify(x=array)
