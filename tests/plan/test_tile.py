@@ -283,3 +283,25 @@ def test_sums_of_many_tiles_are_as_accurate_as_whole_ones(small_tiles):
     for key, gradient in by_float64.items():
         error, of_whole = (float(np.max(np.abs(one[key] - gradient))) for one in (grads, by_whole))
         assert error <= 2 * of_whole + 1e-6 * float(np.max(np.abs(gradient))), key
+
+
+@pytest.mark.parametrize("size", ["n", 2_000_000])
+@pytest.mark.parametrize(
+    "build",
+    [lambda x, y: gg.sum(x * y), lambda x, y: gg.mean(x * x), lambda x, y: x @ y],
+    ids=["sum of products", "mean of squares", "product"],
+)
+def test_products_of_long_vectors_are_as_accurate_as_sums(build, size):
+    """BLAS adds up float32 one after the other, which of two million costs a digit and a half."""
+    x, y = gg.input("x", (size,)), gg.input("y", (size,))
+    first, second = np.random.default_rng(0).random((2, 2_000_000), np.float32)
+    exact = gg.compile(
+        build(gg.input("a", (size,), "float64"), gg.input("b", (size,), "float64")), level="plain"
+    )
+    truth = exact(**{
+        leaf.name: array.astype(float)
+        for leaf, array in zip(exact.plan.schedule.interface.arguments, (first, second), strict=False)
+    })  # fmt: skip
+    model = gg.compile(build(x, y))
+    found = model(*(first, second)[: len(model.plan.schedule.interface.arguments)])
+    assert abs(float(found) / float(truth) - 1) < 5e-7

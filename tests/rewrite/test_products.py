@@ -52,6 +52,50 @@ def test_sums_of_products_in_any_arrangement(case, seed):
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
 
 
+SCALES = {
+    "by a number": lambda x, n: x * 2.5,
+    "by a number before it": lambda x, n: -0.3 * x,
+    "over a number": lambda x, n: x / 3,
+    "over a size": lambda x, n: x / n,
+    "negated": lambda x, n: -x,
+}
+
+
+@given(ways=st.lists(st.sampled_from(sorted(SCALES)), min_size=1, max_size=2), is_mean=st.booleans())
+def test_sums_of_scaled_products(ways, is_mean):
+    """As the gradient of a mean is written by hand."""
+    x, y = gg.input("x", ("n", 8), "float64"), gg.input("y", ("n", 9), "float64")
+    product = x[:, :, None] * y[:, None, :]
+    for way in ways:
+        product = SCALES[way](product, x.shape[0])
+    written = (gg.mean if is_mean else gg.sum)(product, axis=0)
+    graph = rewritten(written)
+    assert "matmul" in ops(graph) and all(node.ndim < 3 for node in graph.nodes)
+    values = {leaf: np.random.default_rng(0).normal(size=(5, leaf.shape[1])) for leaf in (x, y)}
+    (found,), (expected,) = interpret(graph.outputs, values), interpret((written,), values)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("number", [0.0, np.inf, np.nan])
+def test_products_scaled_by_what_is_no_usual_number_stay(number):
+    x, y = gg.input("x", ("n", 8)), gg.input("y", ("n", 9))
+    assert "matmul" not in ops(rewritten(gg.sum(x[:, :, None] * y[:, None, :] * number, axis=0)))
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (0, 2), (1, 0)])
+def test_what_one_factor_alone_has_is_summed_first(axes):
+    x, y = gg.input("x", ("n", 8), "float64"), gg.input("y", ("n", 9), "float64")
+    for written in (
+        gg.sum(x[:, :, None] * y[:, None, :], axis=axes),
+        gg.sum(gg.sum(x[:, :, None] * y[:, None, :], axis=axes[0]), axis=axes[1] - (axes[0] < axes[1])),
+    ):
+        graph = rewritten(written)
+        assert all(node.ndim < 3 for node in graph.nodes)
+        values = {leaf: np.random.default_rng(0).normal(size=(5, leaf.shape[1])) for leaf in (x, y)}
+        (found,), (expected,) = interpret(graph.outputs, values), interpret((written,), values)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+
+
 @given(
     ways=st.lists(st.sampled_from(["of x", "of y", "of both", "of neither"]), max_size=3),
     at=st.integers(0, 3),

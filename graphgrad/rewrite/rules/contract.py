@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import inf
 
 from graphgrad.core.dim import usual
 from graphgrad.core.node import Node
@@ -13,6 +14,7 @@ from graphgrad.ops.pairwise import Labelled, product, turned
 from graphgrad.ops.permute import matrix_transpose
 from graphgrad.rewrite.pattern import matmul, mean, sum, transpose
 from graphgrad.rewrite.rule import Declined, Example, Found, Outcome, Rule, rule
+from graphgrad.rewrite.rules.scalars import bounds
 
 _BLAS = ("float32", "float64")
 _SMALLEST = 64
@@ -68,9 +70,30 @@ def _both_plain(
     return left, right, [*first, *second]
 
 
+def _unscaled(node: Node) -> tuple[Node, list[tuple[Node, Node | None]]]:
+    """What is scaled by known numbers, or negated; and each node that does so with its number, the last one first."""
+    scaled: list[tuple[Node, Node | None]] = []
+    while node.op.name in ("multiply", "divide", "negative"):
+        x, number = node.inputs[0], node.inputs[-1] if len(node.inputs) == 2 else None
+        if node.op.name == "multiply" and bounds(x) is not None:
+            x, number = node.inputs[1], x
+        known = (1.0, 1.0) if number is None else bounds(number)
+        if x.shape != node.shape or known is None or not 0 < known[0] <= known[1] < inf:
+            break
+        scaled.append((node, number))
+        node = x
+    return node, scaled
+
+
+def _scaled_again(made: Node, scaled: Sequence[tuple[Node, Node | None]]) -> Node:
+    for one, number in reversed(scaled):
+        made = one.op(made) if number is None else one.op(made, number)
+    return made
+
+
 def _sum_of_products(node: Node, present: Collection[Node]) -> Outcome:
     """The sum over axes of an elementwise product, as a product of matrices."""
-    (spread,) = node.inputs
+    spread, scaled = _unscaled(node.inputs[0])
     if spread.op.name != "multiply" or spread.dtype.name not in _BLAS:
         return None
     axes: Axes = node.attrs["axes"]
@@ -83,7 +106,9 @@ def _sum_of_products(node: Node, present: Collection[Node]) -> Outcome:
     made = _multiplied(node, spread.shape, left, right)
     if node.op.name == "mean":
         made = made / size_of(tuple(spread.shape[axis] for axis in axes))
-    return Found(made, tuple(dict.fromkeys((spread, *passed))))
+    return Found(
+        _scaled_again(made, scaled), tuple(dict.fromkeys((*(one for one, _ in scaled), spread, *passed)))
+    )
 
 
 def _multiplied(node: Node, whole: Shape, left: Labelled, right: Labelled) -> Node:
@@ -114,8 +139,11 @@ def _no_matrices(spread: Node, left: Labelled, right: Labelled, axes: Axes) -> D
 
 
 def _not_shared(shape: Shape, left: Labelled, right: Labelled, axes: Axes) -> Declined | None:
+    """What one operand alone has is summed first; what neither has was only repeated."""
     inner = [axis for axis in axes if shape[axis] != 1]
-    if not inner or any(axis not in left.labels or axis not in right.labels for axis in inner):
+    if any(axis not in left.labels and axis not in right.labels for axis in inner):
+        return Declined("an axis is summed over along which both are only repeated")
+    if not any(axis in left.labels and axis in right.labels for axis in inner):
         return Declined("an axis is summed over that only one operand has")
     return None
 
@@ -222,7 +250,7 @@ def _of_products(name: str) -> Rule:
         needs=(name, "multiply"),
         attempt=_sum_of_products,
         before=f"{name}(x[:, :, None] * y[:, None, :], axes=0), and so in every arrangement",
-        after="x.T @ y" if name == "sum" else "x.T @ y / n",
+        after=("x.T @ y" if name == "sum" else "x.T @ y / n") + "; scaled afterwards if x * y is",
         dtypes=_BLAS,
         examples=_OUTER,
         build=lambda x, y, a, k: reduce(x * y, a, k),
