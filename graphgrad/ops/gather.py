@@ -212,6 +212,10 @@ def spell_repeated(
     return f"{function}({{out}}.reshape(-1), {places}.reshape(-1), {values})"
 
 
+_LOOKED_AT = Spec((2 * 8192,), _INT)
+"""What NumPy copies of indices and values at a time."""
+
+
 def temporaries_of(first: int) -> Callable[[Node], list[Spec]]:
     """What `spell_repeated` makes on the way: the numbers of the elements that are written to."""
 
@@ -220,8 +224,9 @@ def temporaries_of(first: int) -> Callable[[Node], list[Spec]]:
         if node.attrs.get("once") or node.ndim == 1:
             return []
         rows = axis_taken(node.attrs["index"]) == 0 and len(node.attrs["index"]) == node.ndim
-        numbers = [Spec(node.shape[:1], _INT), arrays[0].spec] if rows else [Spec(node.shape, _INT)]
-        return [*numbers, Spec(v.shape, _INT), *([v.spec] if v.op.view else [])]
+        column = Spec(arrays[0].shape, _INT)
+        numbers = [Spec(node.shape[:1], _INT), column, column] if rows else [Spec(node.shape, _INT)]
+        return [*numbers, Spec(v.shape, _INT), *([v.spec] if v.op.view else []), _LOOKED_AT]
 
     return temporaries
 

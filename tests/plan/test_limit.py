@@ -175,3 +175,10 @@ def test_arrays_that_are_no_tiles_are_named_with_the_figure():
     assert "float32 (300, 200): computed at once" in told
     figure = int(re.search(r"try: memory_limit=(\d+)", told)[1])
     assert gg.compile(loss, wrt=w, memory_limit=figure, threads=1).plan.tiles
+
+
+def test_a_row_that_all_rows_need_is_named():
+    h = gg.input("h", ("n", 16))
+    z = gg.tanh(h @ gg.param("w", (16, 8)))
+    with pytest.raises(gg.InvalidValueError, match=r"z: .* index looks at more of it than a tile"):
+        gg.compile(gg.sum((z - z[0]) ** 2), memory_limit=1_000_000)
