@@ -42,6 +42,8 @@ class Explanation:
     """The loop that it belongs to: over what, and how many rows at a time."""
     at_once: str = ""
     """Why it is in no loop, although it reads rows that could be cut into tiles."""
+    lines: tuple[int, ...] = ()
+    """All the lines of what it is a part of, if there are several: bytes and flops are theirs together."""
     rules: tuple[str, ...] = ()
     """The rules that shaped it: name, class, what became of what, and the user's line."""
 
@@ -57,6 +59,8 @@ class Explanation:
             rows.append(f"  model       {self.model_line}")
         if self.term:
             rows.append(f"  chain rule  {self.term}")
+        if self.lines:
+            rows.append(f"  together    lines {self.lines[0]} to {self.lines[-1]}")
         if self.result:
             into = f" in {self.into}" if self.into else ""
             rows.append(f"  result      {self.result}{into}, allocates {bytes_text(self.bytes)}")
@@ -91,6 +95,7 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
         if part is not node or not into:
             allocates = add(allocates, nbytes(part))
         flops = add(flops, part.op.cost(tuple(item.spec for item in part.inputs), part.specs[0]))
+    same = [at for at, one in sorted(source.by_line.items()) if one.nodes is origin.nodes]
     graph = plan.schedule.graph
     entries = graph.origins.get(node, ())
     site = graph.site(entries[0].forward if entries else node)
@@ -106,6 +111,7 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
         flops,
         loop,
         "" if planned is None or loop else planned.at_once.get(node, ""),
+        tuple(same) if len(same) > 1 else (),
         _rules(graph, origin.nodes),
     )
 

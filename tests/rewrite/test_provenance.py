@@ -165,3 +165,14 @@ def test_an_array_of_one_number_gives_its_name_to_the_number():
     given = np.linspace(-1, 1, 5, dtype=np.float32)
     (_, sums), _ = model(given)
     np.testing.assert_allclose(sums, [np.exp(given - 1).sum()], rtol=1e-6)
+
+
+def test_statements_that_compute_one_value_together_say_so():
+    """Bytes and operations are those of all of them, and would be counted twice otherwise."""
+    p, i = gg.param("p", ("n", 3)), gg.input("i", ("n",), "int64")
+    model = gg.compile(gg.sum(gg.take_along_axis(p, i[:, None], 1) ** 2), wrt=p, level="plain")
+    lines = model.source.splitlines()
+    first = next(at for at, line in enumerate(lines, 1) if "d_p = np.zeros" in line)
+    for line in (first, first + 1):
+        assert f"together    lines {first} to {first + 1}" in str(model.explain(line=line))
+    assert "together" not in str(model.explain(line=first - 1))
