@@ -194,7 +194,7 @@ def test_interruptions_at_any_moment_leave_nothing_behind(runs):
 
 @pytest.mark.parametrize(("owner", "name"), [("threading.Thread", "start"), ("threading.Event", "wait")])
 def test_the_interpreter_ends_when_the_start_of_a_thread_was_interrupted(runs, owner, name):
-    """Before it runs, or when it does and the caller has not noticed."""
+    """Before it runs, or when it does and the caller has not noticed; then there may be one more, with nothing to do."""
     runs(f"""
         as_usual, left = {owner}.{name}, [1]
 
@@ -208,7 +208,7 @@ def test_the_interpreter_ends_when_the_start_of_a_thread_was_interrupted(runs, o
         try:
             call()
         except KeyboardInterrupt:
-            assert right() and len(team()) == 3 and blas() == {{2}}
+            assert right() and 3 <= len(team()) <= 4 and blas() == {{2}}
             print("right")
     """)
 
