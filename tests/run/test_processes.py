@@ -194,7 +194,7 @@ def test_interruptions_at_any_moment_leave_nothing_behind(runs):
 
 @pytest.mark.parametrize(("owner", "name"), [("threading.Thread", "start"), ("threading.Event", "wait")])
 def test_the_interpreter_ends_when_the_start_of_a_thread_was_interrupted(runs, owner, name):
-    """Before it runs, or when it does and the caller has not noticed; then there may be one more, with nothing to do."""
+    """Before it runs, or when it does and the caller has not noticed; then there may be one more, which is idle."""
     runs(f"""
         as_usual, left = {owner}.{name}, [1]
 
