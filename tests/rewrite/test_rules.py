@@ -51,7 +51,9 @@ def check_values(rule, before, after):
     reorders = rule.safety == "rounding" and "power" not in rule.name and rule.name != "reciprocal"
     # products of huge numbers on the way are what a chain is not right for in another order
     tame = {"rounding": reorders, "range": "chain" in rule.name}.get(
-        rule.safety, "mean" in rule.name or rule.name in ("variance", "variance_by_sums", "softmax_gradient")
+        rule.safety,
+        "mean" in rule.name
+        or rule.name in ("variance", "variance_by_sums", "softmax_gradient", "sum_of_scaled_products"),
     )
     for values in assignments(before.inputs, rng, tame):
         if rule.safety == "range":

@@ -93,7 +93,16 @@ def _scaled_again(made: Node, scaled: Sequence[tuple[Node, Node | None]]) -> Nod
 
 def _sum_of_products(node: Node, present: Collection[Node]) -> Outcome:
     """The sum over axes of an elementwise product, as a product of matrices."""
+    return _summed_as_matrices(node, node.inputs[0], [])
+
+
+def _sum_of_scaled_products(node: Node, present: Collection[Node]) -> Outcome:
+    """The same where each product is scaled before it is added: the sum is."""
     spread, scaled = _unscaled(node.inputs[0])
+    return _summed_as_matrices(node, spread, scaled) if scaled else None
+
+
+def _summed_as_matrices(node: Node, spread: Node, scaled: Sequence[tuple[Node, Node | None]]) -> Outcome:
     if spread.op.name != "multiply" or spread.dtype.name not in _BLAS:
         return None
     axes: Axes = node.attrs["axes"]
@@ -241,6 +250,25 @@ _OUTER: tuple[Example, ...] = (
 )
 
 
+def _of_scaled_products(name: str) -> Rule:
+    reduce = {"sum": sum, "mean": mean}[name]
+    return Rule(
+        name=f"{name}_of_scaled_products",
+        safety="widening",
+        roots=(name,),
+        needs=(name, "multiply"),
+        attempt=_sum_of_scaled_products,
+        before=f"{name}(x[:, :, None] * y[:, None, :] * c, axes=0), and so for / and -",
+        after="x.T @ y * c" if name == "sum" else "x.T @ y / n * c",
+        dtypes=_BLAS,
+        examples=_OUTER,
+        build=lambda x, y, a, k: reduce(-(x * y) * 1.5 / 0.7, a, k),
+        variables=("x", "y", "a", "k"),
+        attributes=frozenset({"a", "k"}),
+        declined=({"x": (5, 3, 1), "y": (1, 4), "a": (0,), "k": False},),
+    )
+
+
 def _of_products(name: str) -> Rule:
     reduce = {"sum": sum, "mean": mean}[name]
     return Rule(
@@ -250,7 +278,7 @@ def _of_products(name: str) -> Rule:
         needs=(name, "multiply"),
         attempt=_sum_of_products,
         before=f"{name}(x[:, :, None] * y[:, None, :], axes=0), and so in every arrangement",
-        after=("x.T @ y" if name == "sum" else "x.T @ y / n") + "; scaled afterwards if x * y is",
+        after="x.T @ y" if name == "sum" else "x.T @ y / n",
         dtypes=_BLAS,
         examples=_OUTER,
         build=lambda x, y, a, k: reduce(x * y, a, k),
@@ -266,6 +294,7 @@ def _of_products(name: str) -> Rule:
 
 RULES = (
     *map(_of_products, ("sum", "mean")),
+    *map(_of_scaled_products, ("sum", "mean")),
     Rule(
         name="sum_of_stack",
         safety="rounding",
