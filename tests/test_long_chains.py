@@ -76,3 +76,30 @@ def test_shared_parts_are_looked_at_once():
         y = y + y
     model = gg.compile(y * 2.0**-200, wrt=x)
     assert model(1.0)[1]["x"] == pytest.approx(1.0)
+
+
+STEPS = {
+    "added to itself": lambda s: s + s,
+    "multiplied by itself": lambda s: s * s,
+    "like terms": lambda s: s * 2 + s * s,
+    "of opposite signs": lambda s: s - s * 0.5,
+    "gated": lambda s: s * gg.sigmoid(s),
+    "exponentials": lambda s: gg.exp(s) + gg.exp(-s),
+}
+ENDS = {
+    "log": gg.log,
+    "norm": lambda s: gg.sqrt(gg.sum(s * s)),
+    "softmax": lambda s: gg.exp(s) / gg.sum(gg.exp(s)),
+    "sigmoid": lambda s: 1 / (1 + gg.exp(s)),
+}
+
+
+@pytest.mark.parametrize("end", sorted(ENDS))
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_no_rule_follows_every_path_to_what_is_shared(step, end):
+    """It would not end: there are 2**40 of them."""
+    x = gg.input("x", ("n",))
+    shared = gg.exp(x)
+    for _ in range(40):
+        shared = STEPS[step](shared)
+    gg.compile(gg.sum(ENDS[end](shared)), wrt=x)

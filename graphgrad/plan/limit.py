@@ -142,8 +142,7 @@ def _who_needs(main: PlannedRoutine, node: Node) -> str:
         in_tiles = dict.fromkeys(whole for whole, _ in loop.loop.slices.values())
         if any(part in looks and part not in in_tiles for part in loop.loop.reads):
             return "each tile of a loop reads all of it"
-    for planned in main.loops:
-        for reader in (*planned.loop.steps, *(part for part in planned.loop.reads if part is not node)):
-            if reader in looks or any(part in looks for part in reader.inputs):
-                return f"{reader.op.name} looks at more of it than a tile"
+        for view in loop.loop.steps:
+            if any(part in looks for part in view.inputs):
+                return f"{view.op.name} looks at more of it than a tile"
     return "one loop writes it and another reads it"

@@ -25,9 +25,8 @@ def three_threads_and_two_for_blas(monkeypatch):
     monkeypatch.setenv("GRAPHGRAD_THREADS", "3")
     _team.controls_blas()
     with threadpool_limits(2, user_api="blas"):
-        call_with(
-            None, float("inf"), (team, threading), anywhere=True
-        )  # Python 3.12 tells of steps from then on
+        # Python 3.12 tells of steps from the second time on
+        call_with(None, float("inf"), (team, threading), anywhere=True)
         yield
 
 

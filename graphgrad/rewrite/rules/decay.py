@@ -83,7 +83,7 @@ RULES = (
         name="sigmoid_slope_by_decay",
         safety="widening",
         roots=("multiply",),
-        needs=(),
+        needs=("exp", "divide"),
         attempt=_slope,
         before="g * s * (1 - s), s = sigmoid(x)",
         after="g * (e / square(1 + e)), e = exp(-abs(x))",

@@ -19,6 +19,10 @@ expm1, log1p, logaddexp = op("expm1"), op("log1p"), op("logaddexp")
 reciprocal, tanh = op("reciprocal"), op("tanh")
 
 
+_MOST = 64
+"""So many additions and exponentials of a sum are looked at."""
+
+
 # ---- logarithms of powers ----
 
 
@@ -43,10 +47,13 @@ def _never_overflows(x: Node) -> Declined | None:
 
 
 def _log_sum_of_exps(node: Node, present: Collection[Node]) -> Outcome:
-    """Of three or more."""
-    sums, logarithms = [], []
+    """Of three or more. How many there are is what a sum that is added to itself doubles each time."""
+    sums: list[Node] = []
+    logarithms: list[Node] = []
     pending = list(node.inputs)
     while pending:
+        if len(sums) == _MOST:
+            return Declined(f"the sum is of more than {_MOST // 2} exponentials")
         one = pending.pop()
         if one.op.name == "add":
             sums.append(one)
