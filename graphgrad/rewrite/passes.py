@@ -61,7 +61,7 @@ PASSES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
 STABLE: tuple[Rule, ...] = (*stabilize_rules.RULES, *functions.UNDONE, functions.NORM)
 """Before differentiation, once."""
 
-REFINED: tuple[Rule, ...] = stabilize_rules.AFTERWARDS
+REFINED: tuple[Rule, ...] = stabilize_rules.REFINED
 """After all that, once: values that cancel, though their gradients do not."""
 
 LOWERED: tuple[Rule, ...] = (

@@ -119,7 +119,7 @@ RULES = (
     rule("sigmoid", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x), safety="widening"),
     rule("sigmoid_by_reciprocal", lambda x: reciprocal(1 + exp(x)), lambda x: sigmoid(-x), safety="widening"),
     rule("sigmoid_of_exps", lambda x: exp(x) / (1 + exp(x)), lambda x: sigmoid(x), safety="widening"),
-    # tanh as the sigmoid that it is, whose gradient keeps its digits where it is small; `AFTERWARDS` makes it one
+    # tanh as the sigmoid that it is, whose gradient keeps its digits where it is small; `REFINED` makes it one
     rule(
         "tanh_of_exps",
         lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
@@ -147,7 +147,7 @@ RULES = (
     centered.VARIANCE_BY_SUMS,
 )
 
-AFTERWARDS = (
+REFINED = (
     rule("exp_minus_one", lambda x: exp(x) - 1, lambda x: expm1(x), safety="widening"),
     rule("minus_one_and_exp", lambda x: exp(x) + -1, lambda x: expm1(x), safety="widening"),
     rule("one_minus_exp", lambda x: 1 - exp(x), lambda x: -expm1(x), safety="widening"),
