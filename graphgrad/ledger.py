@@ -118,7 +118,7 @@ def _step(name: str, graph: Graph, fired: tuple[str, ...], interface: Interface)
     flops: Size = 0
     for node in graph.nodes:
         if node.inputs:
-            flops = add(flops, node.op.cost(tuple(part.spec for part in node.inputs), node.specs[0]))
+            flops = add(flops, node.flops)
     plan = _textbook(graph, interface)
     return Step(name, fired, flops, plan.memory.peak, tuple(_statements(emit(plan))))
 

@@ -107,6 +107,11 @@ class Node(Operators):
         return self.spec.size
 
     @property
+    def flops(self) -> Size:
+        """Floating-point operations that computing it takes."""
+        return self.op.cost(tuple(spec for part in self.inputs for spec in part.specs), self.specs[0])
+
+    @property
     def name(self) -> str | None:
         """The leaf's name, or the variable the node was assigned to, or what `named` called it."""
         if self.op.is_leaf:

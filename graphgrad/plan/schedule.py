@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from graphgrad.core.dim import symbols
+from graphgrad.core.dim import symbols, usual
 from graphgrad.core.graph import Graph
 from graphgrad.core.interface import Interface, Seed
 from graphgrad.core.node import Node
@@ -169,8 +169,9 @@ def _order(graph: Graph, phases: Mapping[Node, Phase], planned: bool) -> dict[No
 
 
 def _results_early(graph: Graph, order: Sequence[Node]) -> list[Node]:
-    """Results that nothing else reads, as soon as what they read is known, so that it can be dropped. Of several the
-    last one comes first: gradients that a user derived by hand then stand as those of the chain rule do."""
+    """Results that nothing else reads, as soon as what they read is known, so that it can be dropped. Of several
+    those that take the least work come first, while what they read is in the cache; of equal ones the last: gradients
+    that a user derived by hand then stand as those of the chain rule do."""
     ours = set(order)  # only asked, never iterated
     readings: dict[Node, int] = dict.fromkeys(graph.outputs, 1)
     for node in graph.nodes:
@@ -202,8 +203,9 @@ def _results_early(graph: Graph, order: Sequence[Node]) -> list[Node]:
         early.append(node)
         for end in awaited.get(node, ()):
             missing[end] -= 1
-            if not missing[end]:
-                early += groups[end]
+        ready = [end for end in awaited.get(node, ()) if not missing[end]]
+        for end in sorted(ready, key=lambda end: usual(end.flops)):
+            early += groups[end]
     return early
 
 

@@ -257,8 +257,7 @@ def _again(
 def _own_cost(node: Node) -> float:
     if node.op.view:
         return 0.0
-    flops = node.op.cost(tuple(part.spec for part in node.inputs), node.spec)
-    return _PASS * usual(size_of(node.shape)) + _FLOP * usual(flops)
+    return _PASS * usual(size_of(node.shape)) + _FLOP * usual(node.flops)
 
 
 def _is_dear(node: Node) -> bool:

@@ -94,7 +94,7 @@ def explain(source: Source, plan: Plan, line: int) -> Explanation:
     for part in origin.nodes:
         if part is not node or not into:
             allocates = add(allocates, nbytes(part))
-        flops = add(flops, part.op.cost(tuple(item.spec for item in part.inputs), part.specs[0]))
+        flops = add(flops, part.flops)
     same = [at for at, one in sorted(source.by_line.items()) if one.nodes is origin.nodes]
     graph = plan.schedule.graph
     entries = graph.origins.get(node, ())
