@@ -130,6 +130,8 @@ class Op:
     None if they do not."""
     temporaries: Callable[[Node], Sequence[Spec]]
     """What arrays its expression makes on the way and drops."""
+    uses_blas: Callable[[Node], bool]
+    """Whether its source calls BLAS, which is held to one thread where several compute side by side."""
     is_expression: bool
     """Its source is an expression; otherwise statements."""
     singular: Callable[[Node], bool]
@@ -271,6 +273,7 @@ def _defaults() -> dict[str, Any]:
         "scratch": 0,
         "combines": None,
         "temporaries": lambda node: (),
+        "uses_blas": lambda node: False,
         "is_expression": True,
         "singular": lambda node: False,
         "regular_above_zero": None,

@@ -218,7 +218,7 @@ def _call_text(writer: Writer, loop: PlannedLoop, function: str, count: str, mos
         f"({', '.join(kinds)})",
         f"sizes=({', '.join(return_tuple(each) if each else '()' for each in sizes)})" if any(sizes) else "",
         f"how={return_tuple([f'np.{one}' for one in how])}" if set(how) - {"add"} else "",
-        "" if any(node.op.name == "matmul" for node in loop.loop.steps) else "uses_blas=False",
+        "" if any(node.op.uses_blas(node) for node in loop.loop.steps) else "uses_blas=False",
         f"threads={interface.threads}" if interface.threads else "",
         f"at_most={writer.plan.most_threads}" if writer.plan.most_threads and not interface.threads else "",
     ]

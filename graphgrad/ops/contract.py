@@ -128,6 +128,7 @@ def _samples(rng: np.random.Generator) -> Iterator[Sample]:
     combines="add",
     operands=("x", "y"),
     cost=_flops,
+    uses_blas=lambda node: node.dtype.name in ("float32", "float64"),
 )
 def matmul(x: Operand, y: Operand) -> Node:
     """The matrix product x @ y of any ranks, as `numpy.matmul` has it.   dA = G B.T, dB = A.T G

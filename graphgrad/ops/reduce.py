@@ -20,7 +20,7 @@ from graphgrad.ops.compare import not_equal, where
 from graphgrad.ops.convert import cast
 from graphgrad.ops.leaf import Operand, as_node, run_time_size
 from graphgrad.ops.movement import broadcast_to, expand_dims, normal_axis
-from graphgrad.ops.reduction_source import mean_into, spell_reduction, sum_into
+from graphgrad.ops.reduction_source import mean_into, spell_reduction, sum_into, sums_by_blas
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 
@@ -159,6 +159,7 @@ def _with(result: Node, initial: Any, combine: Callable[..., Node], dtype: Any) 
     reference=reduction_reference(np.sum),
     numpy=spell_reduction("np.sum"),
     into=sum_into,
+    uses_blas=sums_by_blas,
     vjp={"x": _sum_vjp},
     jvp="linear",
     samples=_sum_samples,
@@ -205,6 +206,7 @@ def sum(
     reference=reduction_reference(np.mean),
     numpy=spell_reduction("np.mean"),
     into=mean_into,
+    uses_blas=sums_by_blas,
     vjp={"x": _mean_vjp},
     jvp="linear",
     samples=reduction_samples,

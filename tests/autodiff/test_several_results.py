@@ -69,6 +69,7 @@ def test_results_have_specs_and_values_of_their_own(sincos, x):
     assert (sine.shape, cosine.dtype) == ((3,), np.float64)
     assert sine is sincos(x)[0]
     assert sine is not cosine
+    assert (sine.flops, sine.inputs[0].flops) == (0, 3)
     at = np.array([0.0, 1.0, 2.0])
     np.testing.assert_array_equal(interpret([sine, cosine], {x: at}), [np.sin(at), np.cos(at)])
 

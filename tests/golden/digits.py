@@ -51,6 +51,27 @@ class _Parts:
         self.d_w1 = empty((64, 50), np.float32)
 
 
+def _max_lines(values, out):
+    """values.max(axis=-1, out=out). Of many short lines by columns: NumPy takes long to begin a line."""
+    length = values.shape[-1]
+    if not 0 < length <= 16 or out.size < 32 * length:
+        return values.max(axis=-1, keepdims=out.ndim == values.ndim, initial=-np.inf, out=out)
+    found = out.reshape(values.shape[:-1])
+    np.copyto(found, values[..., 0])
+    for at in range(1, length):
+        np.maximum(found, values[..., at], out=found)
+    return out
+
+
+def _sum_lines(values, out):
+    """values.sum(axis=-1, out=out). Of many lines as a product with ones: NumPy takes long to begin one."""
+    if out.size < 100 or values.shape[-1] > 512 or not values.flags.c_contiguous:
+        return values.sum(-1, None, out, out.ndim == values.ndim)
+    length = values.shape[-1]
+    np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
+    return out
+
+
 def _pick(rows, index, out):
     """rows[i, index[i]] into out, one or several of each row; a few rows at a time take little memory."""
     count = max(1, min(len(index), 4096 // max(1, index[:1].size)))
@@ -76,19 +97,25 @@ def _sum_rows(values, out=None):
     than one long sum.
     """
     width = values.shape[-1]
-    values = values.reshape(values.size // max(1, width), width)
-    count = len(values)
+    count = values.size // max(1, width)
+    values = values.reshape(count, width)
+    if count <= 32 and values.itemsize > 2:
+        return values.sum(axis=0, out=out)
+    if width == 1:
+        return values.reshape(1, count).sum(axis=1, out=out)
     if count <= 128:
-        return np.matmul(np.ones(count, values.dtype), values, out=out)
-    ones, total = np.ones(128, values.dtype), np.zeros(width)
-    rows = 128 * max(1, 2048 // max(1, width))
-    for first in range(0, count, rows):
-        some = values[first:first + rows]
-        whole = len(some) - len(some) % 128
-        total += np.sum(ones @ some[:whole].reshape(whole // 128, 128, width), axis=0)
-        total += ones[:len(some) - whole] @ some[whole:]
+        return np.dot(np.ones(count, values.dtype), values, out=out)
+    ones, rest = np.ones(128, values.dtype), count % 128
+    blocks = values[rest:].reshape(count // 128, 128, width)
+    total = (ones @ blocks[:64]).sum(axis=0)
+    if len(blocks) > 64:
+        total = total.astype(np.float64)
+        for first in range(64, len(blocks), 64):
+            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+    if rest:
+        total += ones[:rest] @ values[:rest]
     if out is None:
-        out = np.empty(width, values.dtype)
+        return total.astype(values.dtype, copy=False)
     out[...] = total
     return out
 
@@ -132,11 +159,10 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
         logits = np.add(hidden_w2, b2, out=hidden_w2)             # hidden @ w2 + b2              models.py:34
 
         # forward: loss
-        # gg.nn.cross_entropy(logit...  models.py:35
-        highest = logits.max(axis=1, keepdims=True, out=work.highest)
+        highest = _max_lines(logits, work.highest)                # gg.nn.cross_entropy(logit...  models.py:35
         shifted = np.subtract(logits, highest, out=logits)
         exps = np.exp(shifted, out=work.exps)
-        sum_exps = exps.sum(axis=1, keepdims=True, out=work.highest)
+        sum_exps = _sum_lines(exps, work.highest)
         log_sum = np.log(sum_exps, out=work.log_sum)
         log_p = np.subtract(shifted, log_sum, out=shifted)
         picked = _pick(log_p, label_tile, out=work.picked)
@@ -193,11 +219,10 @@ def forward(x, label, w1, b1, w2, b2):
         logits = np.add(hidden_w2, b2, out=hidden_w2)             # hidden @ w2 + b2              models.py:34
 
         # loss
-        # gg.nn.cross_entropy(logit...  models.py:35
-        highest = logits.max(axis=1, keepdims=True, out=work.highest)
+        highest = _max_lines(logits, work.highest)                # gg.nn.cross_entropy(logit...  models.py:35
         shifted = np.subtract(logits, highest, out=logits)
         exps_tile = np.exp(shifted, out=exps[first:last])
-        sum_exps_tile = exps_tile.sum(axis=1, keepdims=True, out=sum_exps[first:last])
+        sum_exps_tile = _sum_lines(exps_tile, sum_exps[first:last])
         log_sum = np.log(sum_exps_tile, out=work.highest)
         log_p = np.subtract(shifted, log_sum, out=shifted)
         picked = _pick(log_p, label_tile, out=work.picked)

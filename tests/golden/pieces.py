@@ -31,6 +31,51 @@ class Workspace:
         self.same = np.empty(((time + 1) // 2 + time - 1, 2), np.bool_)  # same
 
 
+def _sum_rows(values, out=None):
+    """values summed over all axes but the last, as products with ones: faster, and blocks of rows round less
+    than one long sum.
+    """
+    width = values.shape[-1]
+    count = values.size // max(1, width)
+    values = values.reshape(count, width)
+    if count <= 32 and values.itemsize > 2:
+        return values.sum(axis=0, out=out)
+    if width == 1:
+        return values.reshape(1, count).sum(axis=1, out=out)
+    if count <= 128:
+        return np.dot(np.ones(count, values.dtype), values, out=out)
+    ones, rest = np.ones(128, values.dtype), count % 128
+    blocks = values[rest:].reshape(count // 128, 128, width)
+    total = (ones @ blocks[:64]).sum(axis=0)
+    if len(blocks) > 64:
+        total = total.astype(np.float64)
+        for first in range(64, len(blocks), 64):
+            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+    if rest:
+        total += ones[:rest] @ values[:rest]
+    if out is None:
+        return total.astype(values.dtype, copy=False)
+    out[...] = total
+    return out
+
+
+def _sum_first(values, axes, out=None, keepdims=False):
+    """values summed over so many first axes, as `_sum_rows` does."""
+    if axes == 1 and len(values) <= 32 and values.itemsize > 2:
+        return values.sum(0, None, out, keepdims)
+    shape = values.shape[axes:]
+    width = 1
+    for size in shape:
+        width *= size
+    total = _sum_rows(values.reshape(values.size // max(1, width), width))
+    ones = (1,) * axes if keepdims else ()
+    total = total.reshape(ones + shape)
+    if out is None:
+        return total
+    out[...] = total
+    return out
+
+
 def _keep(mask, values, out=None):
     """values where mask holds, else 0: their bits times 1 or 0. (0 * inf is nan, and np.where is slow.)"""
     if out is None:
@@ -46,47 +91,47 @@ def _keep(mask, values, out=None):
 
 def forward_and_backward(series, smooth, *, cotangent=1.0):
     """Return total, and the gradients by name."""
-    d_total = np.float32(cotangent)                                 # seed:      d total / d total
+    d_total = np.float32(cotangent)                              # seed:      d total / d total
     time = series.shape[0]
     work = _borrow(Workspace, time)
 
     # forward
-    high = series[1:]                                               # series[1:]                  models.py:76
-    change = np.subtract(high, series[:-1], out=work.change)        # high - low                  models.py:77
-    both = np.concatenate([change, series[::2]], out=work.both)     # gg.concatenate([change,...  models.py:78
-    spread = np.broadcast_to(np.float32(1), (2,))                   # gg.at(both, 0).set(1.0)     models.py:79
+    high = series[1:]                                            # series[1:]                     models.py:76
+    change = np.subtract(high, series[:-1], out=work.change)     # high - low                     models.py:77
+    both = np.concatenate([change, series[::2]], out=work.both)  # gg.concatenate([change, se...  models.py:78
+    spread = np.broadcast_to(np.float32(1), (2,))                # gg.at(both, 0).set(1.0)        models.py:79
     filled = both
     filled[0] = spread
-    largest = filled.max(axis=0, keepdims=True)                     # gg.max(filled, axis=0, ...  models.py:80
-    part_ = smooth[:2]                                              # smooth[:2]                  models.py:80
-    squeezed = largest.squeeze(axis=0)                              # gg.sum(weighted)            models.py:82
+    largest = filled.max(axis=0, keepdims=True)                  # gg.max(filled, axis=0, kee...  models.py:80
+    part_ = smooth[:2]                                           # smooth[:2]                     models.py:80
+    squeezed = largest.squeeze(axis=0)                           # gg.sum(weighted)               models.py:82
     squeezed_part_ = squeezed @ part_
-    product = table * smooth[2]                                     # table * smooth[2]           models.py:82
-    average = np.mean(product)                                      # gg.mean(table * smooth[2])  models.py:82
-    total = squeezed_part_ + average                                # gg.sum(weighted) + gg.m...  models.py:82
+    product = table * smooth[2]                                  # table * smooth[2]              models.py:82
+    average = np.mean(product)                                   # gg.mean(table * smooth[2])     models.py:82
+    total = squeezed_part_ + average                             # gg.sum(weighted) + gg.mean...  models.py:82
 
     # backward
-    d_product = d_total / 100                                       # mean:      each element's share, G / n
-    d_part_4_product = d_product * table                            # multiply:  G x
-    d_part_4 = d_part_4_product.sum()                               # multiply:  part_4 was broadcast over 100
-    d_part_product = d_total * largest                              # multiply:  G x
-    d_largest_product = d_total * part_                             # multiply:  G y
-    d_part_ = d_part_product.sum(axis=0)                            # multiply:  part_ was broadcast over 1
-    d_smooth = np.zeros((3,), np.float32)                           # sum:       smooth is used more than once
+    d_product = d_total / 100                                    # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                         # multiply:  G x
+    d_part_4 = d_part_4_product.sum()                            # multiply:  part_4 was broadcast over 100
+    d_part_product = d_total * largest                           # multiply:  G x
+    d_largest_product = d_total * part_                          # multiply:  G y
+    d_part_ = d_part_product.sum(axis=0)                         # multiply:  part_ was broadcast over 1
+    d_smooth = np.zeros((3,), np.float32)                        # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part_
-    same = np.equal(filled, largest, out=work.same)                 # max:       G where x won, ties share
+    same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same)
-    d_filled_total = d_filled_converted.sum(axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled_total = _sum_first(d_filled_converted, 1, keepdims=True)  # max:       G where x won, ties share
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
-    d_both_spread = np.broadcast_to(np.float32(0), (2,))            # update:    G elsewhere
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
     d_both = d_filled
     d_both[0] = d_both_spread
-    d_change = d_both[:time - 1]                                    # concatenate: G's own part
-    d_part_2 = np.negative(d_change, out=work.change)               # subtract:  -G
-    d_part_3 = d_both[time - 1:]                                    # concatenate: G's own part
-    d_series = np.zeros((time, 2), np.float32)                      # sum:       series is used more than once
+    d_change = d_both[:time - 1]                                 # concatenate: G's own part
+    d_part_2 = np.negative(d_change, out=work.change)            # subtract:  -G
+    d_part_3 = d_both[time - 1:]                                 # concatenate: G's own part
+    d_series = np.zeros((time, 2), np.float32)                   # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
     d_series[1:] += d_change
@@ -118,29 +163,29 @@ def forward(series, smooth):
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * total by each of smooth, series."""
     filled, largest, part_, time = residuals
-    d_total = np.float32(cotangent)                                 # seed:      d total / d total
+    d_total = np.float32(cotangent)                       # seed:      d total / d total
     work = _borrow(Workspace, time)
-    d_product = d_total / 100                                       # mean:      each element's share, G / n
-    d_part_4_product = d_product * table                            # multiply:  G x
-    d_part_4 = d_part_4_product.sum()                               # multiply:  part_4 was broadcast over 100
-    d_part_product = d_total * largest                              # multiply:  G x
-    d_largest_product = d_total * part_                             # multiply:  G y
-    d_part_ = d_part_product.sum(axis=0)                            # multiply:  part_ was broadcast over 1
-    d_smooth = np.zeros((3,), np.float32)                           # sum:       smooth is used more than once
+    d_product = d_total / 100                             # mean:      each element's share, G / n
+    d_part_4_product = d_product * table                  # multiply:  G x
+    d_part_4 = d_part_4_product.sum()                     # multiply:  part_4 was broadcast over 100
+    d_part_product = d_total * largest                    # multiply:  G x
+    d_largest_product = d_total * part_                   # multiply:  G y
+    d_part_ = d_part_product.sum(axis=0)                  # multiply:  part_ was broadcast over 1
+    d_smooth = np.zeros((3,), np.float32)                 # sum:       smooth is used more than once
     d_smooth[2] = d_part_4
     d_smooth[:2] = d_part_
-    same = np.equal(filled, largest, out=work.same)                 # max:       G where x won, ties share
+    same = np.equal(filled, largest, out=work.same)       # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same)
-    d_filled_total = d_filled_converted.sum(axis=0, keepdims=True)  # max:       G where x won, ties share
+    d_filled_total = _sum_first(d_filled_converted, 1, keepdims=True)  # max:       G where x won, ties share
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
-    d_both_spread = np.broadcast_to(np.float32(0), (2,))            # update:    G elsewhere
+    d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
     d_both = d_filled
     d_both[0] = d_both_spread
-    d_change = d_both[:time - 1]                                    # concatenate: G's own part
-    d_part_2 = np.negative(d_change, out=work.change)               # subtract:  -G
-    d_part_3 = d_both[time - 1:]                                    # concatenate: G's own part
-    d_series = np.zeros((time, 2), np.float32)                      # sum:       series is used more than once
+    d_change = d_both[:time - 1]                          # concatenate: G's own part
+    d_part_2 = np.negative(d_change, out=work.change)     # subtract:  -G
+    d_part_3 = d_both[time - 1:]                          # concatenate: G's own part
+    d_series = np.zeros((time, 2), np.float32)            # sum:       series is used more than once
     d_series[::2] = d_part_3
     d_series[:-1] += d_part_2
     d_series[1:] += d_change

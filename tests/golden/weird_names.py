@@ -40,19 +40,25 @@ def _sum_rows(values, out=None):
     than one long sum.
     """
     width = values.shape[-1]
-    values = values.reshape(values.size // max(1, width), width)
-    count = len(values)
+    count = values.size // max(1, width)
+    values = values.reshape(count, width)
+    if count <= 32 and values.itemsize > 2:
+        return values.sum(axis=0, out=out)
+    if width == 1:
+        return values.reshape(1, count).sum(axis=1, out=out)
     if count <= 128:
-        return np.matmul(np.ones(count, values.dtype), values, out=out)
-    ones, total = np.ones(128, values.dtype), np.zeros(width)
-    rows = 128 * max(1, 2048 // max(1, width))
-    for first in range(0, count, rows):
-        some = values[first:first + rows]
-        whole = len(some) - len(some) % 128
-        total += np.sum(ones @ some[:whole].reshape(whole // 128, 128, width), axis=0)
-        total += ones[:len(some) - whole] @ some[whole:]
+        return np.dot(np.ones(count, values.dtype), values, out=out)
+    ones, rest = np.ones(128, values.dtype), count % 128
+    blocks = values[rest:].reshape(count // 128, 128, width)
+    total = (ones @ blocks[:64]).sum(axis=0)
+    if len(blocks) > 64:
+        total = total.astype(np.float64)
+        for first in range(64, len(blocks), 64):
+            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+    if rest:
+        total += ones[:rest] @ values[:rest]
     if out is None:
-        out = np.empty(width, values.dtype)
+        return total.astype(values.dtype, copy=False)
     out[...] = total
     return out
 
@@ -89,7 +95,7 @@ def forward_and_backward(class_, x_import_os, np_, *, cotangent=1.0):
         return total, d_np_, d_x_import_os
 
     # up to 32,768 rows at a time, on every core
-    total, d_np_, d_x_import_os = _by_tiles(tile, gr_e, 32768, (_Tile, None), uses_blas=False)
+    total, d_np_, d_x_import_os = _by_tiles(tile, gr_e, 32768, (_Tile, None))
 
     # forward: forward
     forward_ = total / gr_e                               # gg.sum(total**2) / x.shape[0]  models.py:69
@@ -150,7 +156,7 @@ def backward(residuals, cotangent=1.0):
         return d_np_, d_x_import_os
 
     # up to 32,768 rows at a time, on every core
-    d_np_, d_x_import_os = _by_tiles(tile, gr_e, 32768, (_Tile, None), uses_blas=False)
+    d_np_, d_x_import_os = _by_tiles(tile, gr_e, 32768, (_Tile, None))
     return {"{x}": d_x_import_os, "a, b": d_np_, "print()": d_lambda_0}
 
 

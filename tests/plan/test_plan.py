@@ -67,3 +67,13 @@ def test_results_that_nothing_reads_come_as_soon_as_they_can(level, order):
     schedule = gg.compile([total, early], level=level).plan.schedule
     names = [schedule.graph.name(node) for node in schedule.forward.steps]
     assert [name for name in names if name is not None] == order.split()
+
+
+def test_of_results_that_become_ready_together_the_light_ones_come_first():
+    x, w, b = gg.input("x", ("n", 4)), gg.param("w", (4, 3)), gg.param("b", (3,))
+    loss = gg.mean(gg.tanh(x @ w + b))
+    for wrt in ([x, w, b], [b, x, w]):
+        schedule = gg.compile(loss, wrt=wrt).plan.schedule
+        steps = schedule.backwards[0].steps
+        gradients = dict(zip("xwb" if wrt[0] is x else "bxw", schedule.backwards[0].results, strict=True))
+        assert steps.index(gradients["b"]) < min(steps.index(gradients["w"]), steps.index(gradients["x"]))

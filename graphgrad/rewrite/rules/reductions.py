@@ -175,36 +175,6 @@ def _of_one(name: str) -> Rule:
     )
 
 
-def _beside_ones(name: str) -> Rule:
-    """A number, too, where only axes of size 1 are left: a line is added up in less time than columns are."""
-    reduce = op(name)
-
-    def of_line(x: Node, a: Axes) -> Any:
-        line = x.inputs[0] if x.op.name == "expand_dims" else x
-        return expand_dims(reduce(line, tuple(range(line.ndim)), False), tuple(range(x.ndim - len(a))))
-
-    return rule(
-        f"{name}_beside_ones",
-        lambda x, a, k: reduce(x, a, k),
-        of_line,
-        safety="rounding",
-        when=lambda x, a, k: bool(a and not k) and _leaves_ones(x, a),
-        dtypes=_dtypes(name),
-        before=f"{name}(x, axes=all but those of size 1)",
-        after=f"{name}(x, axes=all)[None]",
-        examples=[
-            {"x": (3, 1), "a": (0,), "k": False},
-            {"x": (1, "n", 1), "a": (1,), "k": False},
-        ],
-        declined=[{"x": (3, 2), "a": (0,), "k": False}, {"x": (3,), "a": (0,), "k": False}],
-    )
-
-
-def _leaves_ones(x: Node, a: Axes) -> bool:
-    left = [axis for axis in range(x.ndim) if axis not in a]
-    return bool(left) and all(x.shape[axis] == 1 for axis in left)
-
-
 def _of_axes(name: str, safety: Safety) -> tuple[Rule, ...]:
     """Axes of size 1 before and after a reduction."""
     reduce = op(name)
@@ -350,7 +320,5 @@ RULES = (
     *map(_of_negative, ("sum", "mean")),
 )
 
-NUMBERS = tuple(
-    made(name) for name in ("sum", "mean", "max", "min", "highest") for made in (_of_all, _beside_ones)
-)
+NUMBERS = tuple(_of_all(name) for name in ("sum", "mean", "max", "min", "highest"))
 """At the end: a number and not an array of one element, which NumPy's functions take less time with."""
