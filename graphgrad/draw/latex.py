@@ -201,6 +201,7 @@ class _Reader:
 
     def _call(self, name: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> Formula:
         keywords = [one for one in keywords if one.arg not in ("out", "keepdims")]
+        name = _REDUCED_BY.get(name, name)
         operands = [self.read(arg) for arg in args]
         form = _FORMS.get((name, len(args))) if not keywords else None
         if form is not None:
@@ -220,6 +221,10 @@ class _Reader:
         if name in _NAMED and operands and not is_number:
             is_number = all(operand.is_number for operand in operands)
         return Formula(rf"{_function(name)}{below}\left({inner}\right)", ATOM, is_number)
+
+
+_REDUCED_BY = {"_sum_first": "sum", "_sum_lines": "sum", "_max_lines": "max", "_min_lines": "min"}
+"""Functions of emitted modules that take what NumPy's do."""
 
 
 def _function(name: str) -> str:

@@ -30,7 +30,7 @@ from graphgrad.ops.reduce import (
     reduction_spec,
     sum,
 )
-from graphgrad.ops.reduction_source import choice_into, spell_reduction
+from graphgrad.ops.reduction_source import lines_into, spell_reduction
 
 
 def _extreme_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
@@ -85,7 +85,7 @@ _FAULTS = (*REDUCTION_FAULTS, Fault((((0, 2), "float32"),), {"axis": 0}, ShapeEr
     infer=reduction_spec(np.max, True),
     reference=reduction_reference(np.max),
     numpy=spell_reduction("np.max"),
-    into=choice_into("max"),
+    into=lines_into("max"),
     noun="largest",
     combines="maximum",
     errors=_FAULTS,
@@ -119,7 +119,7 @@ def max(
     infer=reduction_spec(np.min, True),
     reference=reduction_reference(np.min),
     numpy=spell_reduction("np.min"),
-    into=choice_into("min"),
+    into=lines_into("min"),
     noun="smallest",
     combines="minimum",
     errors=_FAULTS,
@@ -169,7 +169,7 @@ def highest_if_any(x: Node, axis: Axis, keepdims: bool = False) -> Node:
     infer=reduction_spec(np.max),
     reference=reduction_reference(np.max, initial=-np.inf),
     numpy=spell_reduction("np.max", "initial=-np.inf"),
-    into=choice_into("max", "initial=-np.inf"),
+    into=lines_into("max", "initial=-np.inf"),
     noun="highest",
     combines="maximum",
     errors=REDUCTION_FAULTS,
@@ -189,7 +189,7 @@ def highest(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     infer=reduction_spec(np.min),
     reference=reduction_reference(np.min, initial=np.inf),
     numpy=spell_reduction("np.min", "initial=np.inf"),
-    into=choice_into("min", "initial=np.inf"),
+    into=lines_into("min", "initial=np.inf"),
     noun="lowest",
     combines="minimum",
     errors=REDUCTION_FAULTS,

@@ -53,19 +53,20 @@ def _sum_rows(values, out=None):
     width = values.shape[-1]
     count = values.size // max(1, width)
     values = values.reshape(count, width)
-    if count <= 32 and values.itemsize > 2:
+    if count <= 32 and values.itemsize > 2 or values.itemsize == 8 and not values.flags.c_contiguous:
         return values.sum(axis=0, out=out)
     if width == 1:
         return values.reshape(1, count).sum(axis=1, out=out)
     if count <= 128:
-        return np.dot(np.ones(count, values.dtype), values, out=out)
+        return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, rest = np.ones(128, values.dtype), count % 128
     blocks = values[rest:].reshape(count // 128, 128, width)
-    total = (ones @ blocks[:64]).sum(axis=0)
-    if len(blocks) > 64:
+    some = max(1, min(64, 4096 // max(1, width)))
+    total = (ones @ blocks[:some]).sum(axis=0)
+    if len(blocks) > some:
         total = total.astype(np.float64)
-        for first in range(64, len(blocks), 64):
-            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+        for first in range(some, len(blocks), some):
+            total += (ones @ blocks[first:first + some]).sum(axis=0)
     if rest:
         total += ones[:rest] @ values[:rest]
     if out is None:
@@ -77,16 +78,18 @@ def _sum_rows(values, out=None):
 _SUM_FIRST = Helper(
     "_sum_first",
     '''
-def _sum_first(values, axes, out=None, keepdims=False):
-    """values summed over so many first axes, as `_sum_rows` does."""
-    if axes == 1 and len(values) <= 32 and values.itemsize > 2:
-        return values.sum(0, None, out, keepdims)
-    shape = values.shape[axes:]
-    width = 1
+def _sum_first(values, axis, keepdims=False, out=None):
+    """values.sum(axis, keepdims=keepdims, out=out) over the first axes, as `_sum_rows` does where that copies
+    nothing.
+    """
+    count = 1 if axis == 0 else len(axis)
+    shape, width = values.shape[count:], 1
     for size in shape:
         width *= size
+    if values.itemsize > 2 and values.size <= 32 * width or not values.flags.c_contiguous:
+        return values.sum(axis=axis, keepdims=keepdims, out=out)
     total = _sum_rows(values.reshape(values.size // max(1, width), width))
-    ones = (1,) * axes if keepdims else ()
+    ones = (1,) * count if keepdims else ()
     total = total.reshape(ones + shape)
     if out is None:
         return total
@@ -95,73 +98,75 @@ def _sum_first(values, axes, out=None, keepdims=False):
 ''',
 )
 
-_LONGEST_SUM, _LONGEST_CHOICE = 512, 16
-"""Lines up to which the two below take less time; of longer ones a product would round more than NumPy's sum does."""
+_LONGEST = {"sum": 512, "max": 16, "min": 16}
+"""The lengths of lines up to which the helpers below may take less time; a product with ones of a longer line would
+round more than NumPy's sum does."""
 
-_SUM_LINES = Helper(
-    "_sum_lines",
-    f'''
-def _sum_lines(values, out):
-    """values.sum(axis=-1, out=out). Of many lines as a product with ones: NumPy takes long to begin one."""
-    if out.size < {_FEW} or values.shape[-1] > {_LONGEST_SUM} or not values.flags.c_contiguous:
-        return values.sum(-1, None, out, out.ndim == values.ndim)
+_LINES = {
+    "sum": Helper(
+        "_sum_lines",
+        f'''
+def _sum_lines(values, out=None, **options):
+    """values.sum(out=out, **options) over the last axis. Of many lines, with each of which NumPy takes long to
+    begin, as a product with ones.
+    """
+    if out is None or out.size < {_FEW} or values.shape[-1] > {_LONGEST["sum"]} or not values.flags.c_contiguous:
+        return values.sum(out=out, **options)
     length = values.shape[-1]
     np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
     return out
 ''',
-)
-_CHOICES = {
-    method: Helper(
-        f"_{method}_lines",
-        f'''
-def _{method}_lines(values, out):
-    """values.{method}(axis=-1, out=out). Of many short lines by columns: NumPy takes long to begin a line."""
+    ),
+    **{
+        method: Helper(
+            f"_{method}_lines",
+            f'''
+def _{method}_lines(values, out=None, **options):
+    """values.{method}(out=out, **options) over the last axis. Of many lines of up to 64 bytes, with each of which
+    NumPy takes long to begin, column by column.
+    """
     length = values.shape[-1]
-    if not 0 < length <= {_LONGEST_CHOICE} or out.size < 32 * length:
-        return values.{method}(axis=-1, keepdims=out.ndim == values.ndim, initial={initial}, out=out)
+    is_short = 0 < length * values.itemsize <= 64
+    if out is None or not is_short or out.size < 32 * length or not values.flags.c_contiguous:
+        return values.{method}(out=out, **options)
     found = out.reshape(values.shape[:-1])
     np.copyto(found, values[..., 0])
     for at in range(1, length):
         np.{ufunc}(found, values[..., at], out=found)
     return out
 ''',
-    )
-    for method, ufunc, initial in (("max", "maximum", "-np.inf"), ("min", "minimum", "np.inf"))
+        )
+        for method, ufunc in (("max", "maximum"), ("min", "minimum"))
+    },
 }
+
+
+def lines_into(method: str, *options: str) -> Into:
+    """``x.max(axis=1, out=y)``; of lines, by `_LINES`."""
+
+    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
+        if to.out is None or not _of_lines(node, method):
+            return reduce_into(method, *options)(speller, parts, node, to)  # type: ignore[return-value]  # an expression
+        arguments = [parts[0].text, *_arguments(node), *options, f"out={to.out}"]
+        return Form(f"{speller.helper(_LINES[method])}({', '.join(arguments)})")
+
+    return emit
 
 
 def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
     """``x.sum(axis=0, out=y)``; of many rows, by `_SUM_ROWS`."""
-    if _sums_rows(node):
-        return _spell_rows(speller, parts[0].text, node, to)
-    if to.out is not None and _of_lines(node, _LONGEST_SUM):
-        return Form(f"{speller.helper(_SUM_LINES)}({parts[0].text}, {to.out})")
-    return reduce_into("sum")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
-
-
-def _spell_rows(speller: Speller, text: str, node: Node, to: Destination) -> Form:
-    function, count = speller.helper(_SUM_ROWS), len(node.attrs["axes"])
-    arguments = [text, *([] if to.out is None else [f"out={to.out}"])]
-    if node.inputs[0].ndim > count + 1 or node.attrs["keepdims"]:
-        function = speller.helper(_SUM_FIRST)
-        arguments[1:1] = [str(count)]
-        arguments += ["keepdims=True"] if node.attrs["keepdims"] else []
-    return Form(f"{function}({', '.join(arguments)})")
+    if not _sums_rows(node):
+        return lines_into("sum")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
+    function, options = speller.helper(_SUM_ROWS), []
+    if node.inputs[0].ndim > len(node.attrs["axes"]) + 1 or node.attrs["keepdims"]:
+        function, options = speller.helper(_SUM_FIRST), _arguments(node)
+    out = [] if to.out is None else [f"out={to.out}"]
+    return Form(f"{function}({', '.join([parts[0].text, *options, *out])})")
 
 
 def sums_by_blas(node: Node) -> bool:
-    return _sums_rows(node) or _of_lines(node, _LONGEST_SUM)
-
-
-def choice_into(method: str, *options: str) -> Into:
-    """``x.max(axis=1, out=y)``; of lines, by `_CHOICES`."""
-
-    def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-        if to.out is not None and _of_lines(node, _LONGEST_CHOICE):
-            return Form(f"{speller.helper(_CHOICES[method])}({parts[0].text}, {to.out})")
-        return reduce_into(method, *options)(speller, parts, node, to)  # type: ignore[return-value]  # an expression
-
-    return emit
+    """Whether `sum_into` gives a product with ones."""
+    return node.inputs[0].dtype.itemsize > 2 and (_sums_rows(node) or _of_lines(node, "sum"))
 
 
 def mean_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
@@ -194,10 +199,11 @@ def _sums_rows(node: Node) -> bool:
     return not isinstance(rows, int) or rows > _MANY
 
 
-def _of_lines(node: Node, longest: int) -> bool:
-    """Whether the last axis is reduced, which may be as short as that, and there may be many such lines."""
+def _of_lines(node: Node, method: str) -> bool:
+    """Whether the last axis is reduced, and there may be many lines that are short enough."""
     x = node.inputs[0]
     if x.ndim < 2 or node.attrs["axes"] != (x.ndim - 1,) or x.dtype.name not in ("float32", "float64"):
         return False
     lines, length = size_of(x.shape[:-1]), x.shape[-1]
-    return not ((isinstance(length, int) and length > longest) or (isinstance(lines, int) and lines < _FEW))
+    is_long = isinstance(length, int) and length > _LONGEST[method]
+    return not is_long and not (isinstance(lines, int) and lines < _FEW)

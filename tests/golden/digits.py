@@ -51,11 +51,14 @@ class _Parts:
         self.d_w1 = empty((64, 50), np.float32)
 
 
-def _max_lines(values, out):
-    """values.max(axis=-1, out=out). Of many short lines by columns: NumPy takes long to begin a line."""
+def _max_lines(values, out=None, **options):
+    """values.max(out=out, **options) over the last axis. Of many lines of up to 64 bytes, with each of which
+    NumPy takes long to begin, column by column.
+    """
     length = values.shape[-1]
-    if not 0 < length <= 16 or out.size < 32 * length:
-        return values.max(axis=-1, keepdims=out.ndim == values.ndim, initial=-np.inf, out=out)
+    is_short = 0 < length * values.itemsize <= 64
+    if out is None or not is_short or out.size < 32 * length or not values.flags.c_contiguous:
+        return values.max(out=out, **options)
     found = out.reshape(values.shape[:-1])
     np.copyto(found, values[..., 0])
     for at in range(1, length):
@@ -63,10 +66,12 @@ def _max_lines(values, out):
     return out
 
 
-def _sum_lines(values, out):
-    """values.sum(axis=-1, out=out). Of many lines as a product with ones: NumPy takes long to begin one."""
-    if out.size < 100 or values.shape[-1] > 512 or not values.flags.c_contiguous:
-        return values.sum(-1, None, out, out.ndim == values.ndim)
+def _sum_lines(values, out=None, **options):
+    """values.sum(out=out, **options) over the last axis. Of many lines, with each of which NumPy takes long to
+    begin, as a product with ones.
+    """
+    if out is None or out.size < 100 or values.shape[-1] > 512 or not values.flags.c_contiguous:
+        return values.sum(out=out, **options)
     length = values.shape[-1]
     np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
     return out
@@ -99,19 +104,20 @@ def _sum_rows(values, out=None):
     width = values.shape[-1]
     count = values.size // max(1, width)
     values = values.reshape(count, width)
-    if count <= 32 and values.itemsize > 2:
+    if count <= 32 and values.itemsize > 2 or values.itemsize == 8 and not values.flags.c_contiguous:
         return values.sum(axis=0, out=out)
     if width == 1:
         return values.reshape(1, count).sum(axis=1, out=out)
     if count <= 128:
-        return np.dot(np.ones(count, values.dtype), values, out=out)
+        return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, rest = np.ones(128, values.dtype), count % 128
     blocks = values[rest:].reshape(count // 128, 128, width)
-    total = (ones @ blocks[:64]).sum(axis=0)
-    if len(blocks) > 64:
+    some = max(1, min(64, 4096 // max(1, width)))
+    total = (ones @ blocks[:some]).sum(axis=0)
+    if len(blocks) > some:
         total = total.astype(np.float64)
-        for first in range(64, len(blocks), 64):
-            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+        for first in range(some, len(blocks), some):
+            total += (ones @ blocks[first:first + some]).sum(axis=0)
     if rest:
         total += ones[:rest] @ values[:rest]
     if out is None:
@@ -159,10 +165,11 @@ def forward_and_backward(x, label, w1, b1, w2, b2, *, cotangent=1.0):
         logits = np.add(hidden_w2, b2, out=hidden_w2)             # hidden @ w2 + b2              models.py:34
 
         # forward: loss
-        highest = _max_lines(logits, work.highest)                # gg.nn.cross_entropy(logit...  models.py:35
+        # gg.nn.cross_entropy(logit...  models.py:35
+        highest = _max_lines(logits, axis=1, keepdims=True, out=work.highest)
         shifted = np.subtract(logits, highest, out=logits)
         exps = np.exp(shifted, out=work.exps)
-        sum_exps = _sum_lines(exps, work.highest)
+        sum_exps = _sum_lines(exps, axis=1, keepdims=True, out=work.highest)
         log_sum = np.log(sum_exps, out=work.log_sum)
         log_p = np.subtract(shifted, log_sum, out=shifted)
         picked = _pick(log_p, label_tile, out=work.picked)
@@ -219,10 +226,11 @@ def forward(x, label, w1, b1, w2, b2):
         logits = np.add(hidden_w2, b2, out=hidden_w2)             # hidden @ w2 + b2              models.py:34
 
         # loss
-        highest = _max_lines(logits, work.highest)                # gg.nn.cross_entropy(logit...  models.py:35
+        # gg.nn.cross_entropy(logit...  models.py:35
+        highest = _max_lines(logits, axis=1, keepdims=True, out=work.highest)
         shifted = np.subtract(logits, highest, out=logits)
         exps_tile = np.exp(shifted, out=exps[first:last])
-        sum_exps_tile = _sum_lines(exps_tile, sum_exps[first:last])
+        sum_exps_tile = _sum_lines(exps_tile, axis=1, keepdims=True, out=sum_exps[first:last])
         log_sum = np.log(sum_exps_tile, out=work.highest)
         log_p = np.subtract(shifted, log_sum, out=shifted)
         picked = _pick(log_p, label_tile, out=work.picked)

@@ -38,19 +38,20 @@ def _sum_rows(values, out=None):
     width = values.shape[-1]
     count = values.size // max(1, width)
     values = values.reshape(count, width)
-    if count <= 32 and values.itemsize > 2:
+    if count <= 32 and values.itemsize > 2 or values.itemsize == 8 and not values.flags.c_contiguous:
         return values.sum(axis=0, out=out)
     if width == 1:
         return values.reshape(1, count).sum(axis=1, out=out)
     if count <= 128:
-        return np.dot(np.ones(count, values.dtype), values, out=out)
+        return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, rest = np.ones(128, values.dtype), count % 128
     blocks = values[rest:].reshape(count // 128, 128, width)
-    total = (ones @ blocks[:64]).sum(axis=0)
-    if len(blocks) > 64:
+    some = max(1, min(64, 4096 // max(1, width)))
+    total = (ones @ blocks[:some]).sum(axis=0)
+    if len(blocks) > some:
         total = total.astype(np.float64)
-        for first in range(64, len(blocks), 64):
-            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+        for first in range(some, len(blocks), some):
+            total += (ones @ blocks[first:first + some]).sum(axis=0)
     if rest:
         total += ones[:rest] @ values[:rest]
     if out is None:
@@ -59,16 +60,18 @@ def _sum_rows(values, out=None):
     return out
 
 
-def _sum_first(values, axes, out=None, keepdims=False):
-    """values summed over so many first axes, as `_sum_rows` does."""
-    if axes == 1 and len(values) <= 32 and values.itemsize > 2:
-        return values.sum(0, None, out, keepdims)
-    shape = values.shape[axes:]
-    width = 1
+def _sum_first(values, axis, keepdims=False, out=None):
+    """values.sum(axis, keepdims=keepdims, out=out) over the first axes, as `_sum_rows` does where that copies
+    nothing.
+    """
+    count = 1 if axis == 0 else len(axis)
+    shape, width = values.shape[count:], 1
     for size in shape:
         width *= size
+    if values.itemsize > 2 and values.size <= 32 * width or not values.flags.c_contiguous:
+        return values.sum(axis=axis, keepdims=keepdims, out=out)
     total = _sum_rows(values.reshape(values.size // max(1, width), width))
-    ones = (1,) * axes if keepdims else ()
+    ones = (1,) * count if keepdims else ()
     total = total.reshape(ones + shape)
     if out is None:
         return total
@@ -123,7 +126,8 @@ def forward_and_backward(series, smooth, *, cotangent=1.0):
     same = np.equal(filled, largest, out=work.same)              # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same)
-    d_filled_total = _sum_first(d_filled_converted, 1, keepdims=True)  # max:       G where x won, ties share
+    # max:       G where x won, ties share
+    d_filled_total = _sum_first(d_filled_converted, axis=0, keepdims=True)
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))         # update:    G elsewhere
     d_both = d_filled
@@ -177,7 +181,8 @@ def backward(residuals, cotangent=1.0):
     same = np.equal(filled, largest, out=work.same)       # max:       G where x won, ties share
     d_filled_converted = work.both
     np.copyto(d_filled_converted, same)
-    d_filled_total = _sum_first(d_filled_converted, 1, keepdims=True)  # max:       G where x won, ties share
+    # max:       G where x won, ties share
+    d_filled_total = _sum_first(d_filled_converted, axis=0, keepdims=True)
     d_filled = _keep(same, d_largest_product / d_filled_total, out=work.both)
     d_both_spread = np.broadcast_to(np.float32(0), (2,))  # update:    G elsewhere
     d_both = d_filled

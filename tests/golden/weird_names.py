@@ -42,19 +42,20 @@ def _sum_rows(values, out=None):
     width = values.shape[-1]
     count = values.size // max(1, width)
     values = values.reshape(count, width)
-    if count <= 32 and values.itemsize > 2:
+    if count <= 32 and values.itemsize > 2 or values.itemsize == 8 and not values.flags.c_contiguous:
         return values.sum(axis=0, out=out)
     if width == 1:
         return values.reshape(1, count).sum(axis=1, out=out)
     if count <= 128:
-        return np.dot(np.ones(count, values.dtype), values, out=out)
+        return np.matmul(np.ones(count, values.dtype), values, out=out)
     ones, rest = np.ones(128, values.dtype), count % 128
     blocks = values[rest:].reshape(count // 128, 128, width)
-    total = (ones @ blocks[:64]).sum(axis=0)
-    if len(blocks) > 64:
+    some = max(1, min(64, 4096 // max(1, width)))
+    total = (ones @ blocks[:some]).sum(axis=0)
+    if len(blocks) > some:
         total = total.astype(np.float64)
-        for first in range(64, len(blocks), 64):
-            total += (ones @ blocks[first:first + 64]).sum(axis=0)
+        for first in range(some, len(blocks), some):
+            total += (ones @ blocks[first:first + some]).sum(axis=0)
     if rest:
         total += ones[:rest] @ values[:rest]
     if out is None:

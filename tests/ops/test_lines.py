@@ -1,5 +1,7 @@
 """Sums over first axes and reductions of the last one, which are computed another way where there are many lines."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def check(model, array, wanted):
     )
 
 
-def numbers(shape, dtype):
+def numbers(shape, dtype="float32"):
     return np.random.default_rng(len(shape)).standard_normal(shape).astype(dtype)
 
 
@@ -109,3 +111,77 @@ def test_products_of_columns_and_rows_are_not_added_up():
 def test_blas_has_one_thread_where_threads_add_up_by_products(axis, held):
     model = gg.compile(gg.exp(gg.sum(gg.tanh(gg.input("x", ("n", 40))), axis=axis)))
     assert ("uses_blas=False" not in model.source) == held
+
+
+PARTS = {
+    "softmax": lambda y: gg.nn.softmax(y, axis=1),
+    "logsumexp": lambda y: gg.logsumexp(y, axis=1),
+    "norm": lambda y: gg.linalg.norm(y, axis=1),
+    "var": lambda y: gg.var(y, axis=1),
+    "centred": lambda y: y - gg.mean(y, axis=1, keepdims=True),
+    "max": lambda y: gg.max(gg.tanh(y), axis=1),
+    "min": lambda y: gg.min(gg.tanh(y), axis=1, keepdims=True),
+    "mean": lambda y: gg.mean(gg.tanh(y), axis=-1),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", sorted(PARTS))
+def test_lines_that_a_loop_takes_apart(kind, threads):
+    """The reduced axis is the one that tiles cut; a single tile's part has no place beforehand."""
+    y = gg.input("y", (300, "n"))
+    model, plain = (
+        gg.compile(PARTS[kind](y), level=level, threads=threads) for level in ("default", "plain")
+    )
+    for length in (1, 8, 5000):
+        array = numbers((300, length))
+        np.testing.assert_allclose(model(array), plain(array), rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_of_what_was_broadcast_along_lines_that_a_loop_takes_apart():
+    y, b = gg.input("y", (300, "n")), gg.param("b", (300, 1))
+    model = gg.compile(gg.mean(gg.tanh(y + b)), wrt=[b])
+    array = numbers((300, 700))
+    wanted = np.sum(1 - np.tanh(array.astype(float)) ** 2, axis=1, keepdims=True) / array.size
+    np.testing.assert_allclose(model(array, np.zeros((300, 1), np.float32))[1]["b"], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("level", ["plain", "default"])
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_nothing_has_no_largest(name, level):
+    model = gg.compile(gg.tanh(getattr(gg, name)(gg.input("x", ("n", "k")), axis=1)), level=level)
+    for rows in (3, 5000):
+        with pytest.raises(ValueError, match="zero-size"):
+            model(np.zeros((rows, 0), np.float32))
+
+
+APART = {
+    "turned": lambda x: gg.sum(x.mT, axis=0),
+    "backwards": lambda x: gg.sum(x[:, ::-1], axis=0),
+    "every other": lambda x: gg.sum(x[:, ::2], axis=0, keepdims=True),
+    "whole": lambda x: gg.sum(x, axis=0),
+    "rows": lambda x: gg.sum(x[:, 0, ::-1], axis=0),
+}
+
+
+@pytest.mark.parametrize("rows", [100, 4000])
+@pytest.mark.parametrize("kind", sorted(APART))
+def test_sums_copy_nothing_large(kind, rows):
+    model = gg.compile(APART[kind](gg.input("x", ("n", 50, 400))))
+    array = np.ones((rows, 50, 400), np.float32)
+    model(array)
+    tracemalloc.start()
+    try:
+        result = model(array)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * result.nbytes + 70_000
+    assert np.all(result == rows)
+
+
+def test_equations_show_sums():
+    y, d = gg.input("y", ("n", 5)), gg.param("d", ("n", 1))
+    steps = gg.equations(gg.compile(gg.mean(gg.tanh(y * d)), wrt=[d])).steps
+    told = " ".join(text for step in steps for text in step.formulas)
+    assert "sum lines" not in told and r"\sum_{\text{axis }1}" in told
