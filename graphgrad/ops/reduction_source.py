@@ -110,9 +110,9 @@ def _sum_lines(values, out=None, **options):
     """values.sum(out=out, **options) over the last axis. Of many lines, with each of which NumPy takes long to
     begin, as a product with ones.
     """
-    if out is None or out.size < {_FEW} or values.shape[-1] > {_LONGEST["sum"]} or not values.flags.c_contiguous:
-        return values.sum(out=out, **options)
     length = values.shape[-1]
+    if out is None or out.size < {_FEW} or length > {_LONGEST["sum"]} or not values.flags.c_contiguous:
+        return values.sum(out=out, **options)
     np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
     return out
 ''',

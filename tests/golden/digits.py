@@ -70,9 +70,9 @@ def _sum_lines(values, out=None, **options):
     """values.sum(out=out, **options) over the last axis. Of many lines, with each of which NumPy takes long to
     begin, as a product with ones.
     """
-    if out is None or out.size < 100 or values.shape[-1] > 512 or not values.flags.c_contiguous:
-        return values.sum(out=out, **options)
     length = values.shape[-1]
+    if out is None or out.size < 100 or length > 512 or not values.flags.c_contiguous:
+        return values.sum(out=out, **options)
     np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
     return out
 
