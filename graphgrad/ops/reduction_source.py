@@ -107,8 +107,8 @@ _LINES = {
         "_sum_lines",
         f'''
 def _sum_lines(values, out=None, **options):
-    """values.sum(out=out, **options) over the last axis. Of many lines, with each of which NumPy takes long to
-    begin, as a product with ones.
+    """values.sum(out=out, **options) over the last axis. Of many lines, which NumPy takes long to begin, as a
+    product with ones.
     """
     length = values.shape[-1]
     if out is None or out.size < {_FEW} or length > {_LONGEST["sum"]} or not values.flags.c_contiguous:
@@ -122,8 +122,8 @@ def _sum_lines(values, out=None, **options):
             f"_{method}_lines",
             f'''
 def _{method}_lines(values, out=None, **options):
-    """values.{method}(out=out, **options) over the last axis. Of many lines of up to 64 bytes, with each of which
-    NumPy takes long to begin, column by column.
+    """values.{method}(out=out, **options) over the last axis. Of many lines of up to 64 bytes, which NumPy takes
+    long to begin, column by column.
     """
     length = values.shape[-1]
     is_short = 0 < length * values.itemsize <= 64

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.core.form import HELPERS
 from graphgrad.emit.namer import RESERVED
 from tests.emit.models import MODELS
 
@@ -50,6 +51,12 @@ def test_emitted_modules_run_with_numpy_alone(name, golden, numpy_alone, tmp_pat
         [sys.executable, "-I", "-S", "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_helpers_are_fit_to_be_read():
+    """Whether a model here uses them or not."""
+    lines = [line for source in HELPERS.values() for line in source.splitlines()]
+    assert lines and [line for line in lines if len(line) > 110 or line != line.rstrip()] == []
 
 
 @pytest.mark.parametrize("name", list(MODELS))

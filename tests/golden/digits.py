@@ -52,8 +52,8 @@ class _Parts:
 
 
 def _max_lines(values, out=None, **options):
-    """values.max(out=out, **options) over the last axis. Of many lines of up to 64 bytes, with each of which
-    NumPy takes long to begin, column by column.
+    """values.max(out=out, **options) over the last axis. Of many lines of up to 64 bytes, which NumPy takes
+    long to begin, column by column.
     """
     length = values.shape[-1]
     is_short = 0 < length * values.itemsize <= 64
@@ -67,8 +67,8 @@ def _max_lines(values, out=None, **options):
 
 
 def _sum_lines(values, out=None, **options):
-    """values.sum(out=out, **options) over the last axis. Of many lines, with each of which NumPy takes long to
-    begin, as a product with ones.
+    """values.sum(out=out, **options) over the last axis. Of many lines, which NumPy takes long to begin, as a
+    product with ones.
     """
     length = values.shape[-1]
     if out is None or out.size < 100 or length > 512 or not values.flags.c_contiguous:
