@@ -36,7 +36,7 @@ _OVER_ROWS = Helper(
     "_dot_over_rows",
     f'''
 def _dot_over_rows(a, b, scratch, out=None):
-    """np.dot(a, b, out=out). Of matrices that share many rows as (b.T @ a.T).T, which takes BLAS less time."""
+    """np.dot(a, b, out=out). Of matrices that share many rows (b.T @ a.T).T, which takes BLAS less time."""
     if out is None or len(b) <= {MANY}:
         return np.dot(a, b, out=out)
     out[...] = np.dot(b.T, a.T, out=scratch.reshape(b.shape[1], len(a))).T

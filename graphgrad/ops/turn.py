@@ -121,7 +121,8 @@ def _roll(values, shifts, axes, out):
         return out
     size, before = values.shape[axes[0]], (slice(None),) * axes[0]
     shift = shifts[0] % max(1, size)
-    for source, target in ((slice(size - shift), slice(shift, size)), (slice(size - shift, size), slice(shift))):
+    kept, moved = slice(size - shift), slice(size - shift, size)
+    for source, target in ((kept, slice(shift, size)), (moved, slice(shift))):
         _roll(values[(*before, source)], shifts[1:], axes[1:], out[(*before, target)])
     return out
 ''',
