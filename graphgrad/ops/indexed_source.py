@@ -18,7 +18,7 @@ _TAKE = Helper(
     "_take",
     '''
 def _take(values, index, axis, out):
-    """np.take(values, index, axis) into out, which np.take copies if it checks the index: a little, or not."""
+    """np.take(values, index, axis) into out, which np.take copies if it checks the index: little, or not."""
     if out.size <= 1024:
         return values.take(index, axis, out)
     size = values.shape[axis]
