@@ -201,7 +201,7 @@ class _Reader:
 
     def _call(self, name: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> Formula:
         keywords = [one for one in keywords if one.arg not in ("out", "keepdims")]
-        name = _REDUCED_BY.get(name, name)
+        name = _SAME_AS.get(name, name)
         operands = [self.read(arg) for arg in args]
         form = _FORMS.get((name, len(args))) if not keywords else None
         if form is not None:
@@ -223,8 +223,8 @@ class _Reader:
         return Formula(rf"{_function(name)}{below}\left({inner}\right)", ATOM, is_number)
 
 
-_REDUCED_BY = {"_sum_first": "sum", "_sum_lines": "sum", "_max_lines": "max", "_min_lines": "min"}
-"""Functions of emitted modules that take what NumPy's do."""
+_SAME_AS = {"_sum_first": "sum", "_sum_lines": "sum", "_max_lines": "max", "_min_lines": "min"}
+"""Functions of emitted modules that take and give what these of NumPy do."""
 
 
 def _function(name: str) -> str:

@@ -11,6 +11,10 @@ from graphgrad.core.node import Node
 from graphgrad.core.spec import size_of
 
 _MANY, _FEW = 1024, 100
+"""More rows than this are added up in blocks; of fewer lines than that NumPy's own reductions take less time."""
+_LONGEST = {"sum": 2048, "max": 64, "min": 64}
+"""Bytes of a line up to which it may take less time to reduce many at once; a product with ones of a longer line would
+round more than NumPy's sum does, too."""
 
 
 def _arguments(node: Node) -> list[str]:
@@ -98,10 +102,6 @@ def _sum_first(values, axis, keepdims=False, out=None):
 ''',
 )
 
-_LONGEST = {"sum": 512, "max": 16, "min": 16}
-"""The lengths of lines up to which the helpers below may take less time; a product with ones of a longer line would
-round more than NumPy's sum does."""
-
 _LINES = {
     "sum": Helper(
         "_sum_lines",
@@ -111,7 +111,8 @@ def _sum_lines(values, out=None, **options):
     product with ones.
     """
     length = values.shape[-1]
-    if out is None or out.size < {_FEW} or length > {_LONGEST["sum"]} or not values.flags.c_contiguous:
+    is_short = length * values.itemsize <= {_LONGEST["sum"]}
+    if out is None or not is_short or out.size < {_FEW} or not values.flags.c_contiguous:
         return values.sum(out=out, **options)
     np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
     return out
@@ -122,11 +123,11 @@ def _sum_lines(values, out=None, **options):
             f"_{method}_lines",
             f'''
 def _{method}_lines(values, out=None, **options):
-    """values.{method}(out=out, **options) over the last axis. Of many lines of up to 64 bytes, which NumPy takes
-    long to begin, column by column.
+    """values.{method}(out=out, **options) over the last axis. Of many short lines, which NumPy takes long
+    to begin, column by column.
     """
     length = values.shape[-1]
-    is_short = 0 < length * values.itemsize <= 64
+    is_short = 0 < length * values.itemsize <= {_LONGEST[method]}
     if out is None or not is_short or out.size < 32 * length or not values.flags.c_contiguous:
         return values.{method}(out=out, **options)
     found = out.reshape(values.shape[:-1])
@@ -145,7 +146,7 @@ def lines_into(method: str, *options: str) -> Into:
     """``x.max(axis=1, out=y)``; of lines, by `_LINES`."""
 
     def emit(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
-        if to.out is None or not _of_lines(node, method):
+        if to.out is None or not _is_over_lines(node, method):
             return reduce_into(method, *options)(speller, parts, node, to)  # type: ignore[return-value]  # an expression
         arguments = [parts[0].text, *_arguments(node), *options, f"out={to.out}"]
         return Form(f"{speller.helper(_LINES[method])}({', '.join(arguments)})")
@@ -155,7 +156,7 @@ def lines_into(method: str, *options: str) -> Into:
 
 def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
     """``x.sum(axis=0, out=y)``; of many rows, by `_SUM_ROWS`."""
-    if not _sums_rows(node):
+    if not _is_over_rows(node):
         return lines_into("sum")(speller, parts, node, to)  # type: ignore[return-value]  # an expression
     function, options = speller.helper(_SUM_ROWS), []
     if node.inputs[0].ndim > len(node.attrs["axes"]) + 1 or node.attrs["keepdims"]:
@@ -166,7 +167,7 @@ def sum_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destinatio
 
 def sums_by_blas(node: Node) -> bool:
     """Whether `sum_into` gives a product with ones."""
-    return node.inputs[0].dtype.itemsize > 2 and (_sums_rows(node) or _of_lines(node, "sum"))
+    return node.inputs[0].dtype.itemsize > 2 and (_is_over_rows(node) or _is_over_lines(node, "sum"))
 
 
 def mean_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destination) -> Form | None:
@@ -188,7 +189,7 @@ def mean_into(speller: Speller, parts: Sequence[Form], node: Node, to: Destinati
     return Form(f"np.divide({total.text}, {count}, out={to.out})")
 
 
-def _sums_rows(node: Node) -> bool:
+def _is_over_rows(node: Node) -> bool:
     """Whether many floats are summed over the first axes. NumPy adds them up one after the other, not in pairs, as it
     does along the last axis; of 50,000 rows of float32 it loses two digits that way, and in float64 it takes longer."""
     x = node.inputs[0]
@@ -199,11 +200,11 @@ def _sums_rows(node: Node) -> bool:
     return not isinstance(rows, int) or rows > _MANY
 
 
-def _of_lines(node: Node, method: str) -> bool:
+def _is_over_lines(node: Node, method: str) -> bool:
     """Whether the last axis is reduced, and there may be many lines that are short enough."""
     x = node.inputs[0]
     if x.ndim < 2 or node.attrs["axes"] != (x.ndim - 1,) or x.dtype.name not in ("float32", "float64"):
         return False
     lines, length = size_of(x.shape[:-1]), x.shape[-1]
-    is_long = isinstance(length, int) and length > _LONGEST[method]
+    is_long = isinstance(length, int) and length * x.dtype.itemsize > _LONGEST[method]
     return not is_long and not (isinstance(lines, int) and lines < _FEW)

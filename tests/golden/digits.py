@@ -52,8 +52,8 @@ class _Parts:
 
 
 def _max_lines(values, out=None, **options):
-    """values.max(out=out, **options) over the last axis. Of many lines of up to 64 bytes, which NumPy takes
-    long to begin, column by column.
+    """values.max(out=out, **options) over the last axis. Of many short lines, which NumPy takes long
+    to begin, column by column.
     """
     length = values.shape[-1]
     is_short = 0 < length * values.itemsize <= 64
@@ -71,7 +71,8 @@ def _sum_lines(values, out=None, **options):
     product with ones.
     """
     length = values.shape[-1]
-    if out is None or out.size < 100 or length > 512 or not values.flags.c_contiguous:
+    is_short = length * values.itemsize <= 2048
+    if out is None or not is_short or out.size < 100 or not values.flags.c_contiguous:
         return values.sum(out=out, **options)
     np.dot(values.reshape(out.size, length), np.ones(length, values.dtype), out=out.reshape(out.size))
     return out

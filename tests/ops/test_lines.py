@@ -46,6 +46,12 @@ def test_sums_over_first_axes(rest, axes, keepdims, dtype):
         check(model, array, array.sum(axis=axes, keepdims=keepdims, dtype=float))
 
 
+def test_many_blocks_are_added_up_in_float64():
+    model = reduced(gg.sum, gg.input("x", ("n", 3)), axis=0)
+    array = np.abs(numbers((3_000_000, 3)))
+    np.testing.assert_allclose(model(array)[1], array.sum(axis=0, dtype=float), rtol=1e-7)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
@@ -54,7 +60,7 @@ def test_reductions_of_lines(name, keepdims, dtype):
     helper = {"sum": "_sum_lines", "mean": "_sum_lines", "max": "_max_lines", "min": "_min_lines"}[name]
     assert (helper in used(model)) == (dtype != "float16")
     for rows in (0, 1, 99, 100, 31 * 16, 32 * 16, 5000):
-        for length in (1, 2, 16, 17, 512, 513) if rows < 5000 else (1, 3, 16):
+        for length in (1, 2, 8, 9, 16, 17, 256, 257, 512, 513) if rows < 5000 else (1, 3, 16):
             array = numbers((rows, length), dtype)
             check(model, array, getattr(np, name)(array.astype(float), axis=1, keepdims=keepdims))
 
@@ -161,14 +167,16 @@ APART = {
     "every other": lambda x: gg.sum(x[:, ::2], axis=0, keepdims=True),
     "whole": lambda x: gg.sum(x, axis=0),
     "rows": lambda x: gg.sum(x[:, 0, ::-1], axis=0),
+    "lines apart": lambda x: gg.sum(x[:, :, ::4], axis=-1) / 100 * x.shape[0],
+    "lines": lambda x: gg.max(x[:, :, :8], axis=-1) * x.shape[0],
 }
 
 
-@pytest.mark.parametrize("rows", [100, 4000])
+@pytest.mark.parametrize(("rows", "dtype"), [(100, "float32"), (2000, "float32"), (2000, "float64")])
 @pytest.mark.parametrize("kind", sorted(APART))
-def test_sums_copy_nothing_large(kind, rows):
-    model = gg.compile(APART[kind](gg.input("x", ("n", 50, 400))))
-    array = np.ones((rows, 50, 400), np.float32)
+def test_reductions_copy_nothing_large(kind, rows, dtype):
+    model = gg.compile(APART[kind](gg.input("x", ("n", 50, 400), dtype)))
+    array = np.ones((rows, 50, 400), dtype)
     model(array)
     tracemalloc.start()
     try:
