@@ -6,6 +6,7 @@ Warnings are errors; the exceptions stand with their reasons in pyproject.toml.
 import difflib
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import_module("graphgrad.pipeline")  # or the first compile loads it, where a test may have changed a constant
 
 # "default" repeats itself exactly, so that a failure of the suite is a failure of the change under test.
 settings.register_profile("default", derandomize=True, max_examples=25, deadline=None, database=None)

@@ -286,9 +286,11 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
     def of_one_row(sizes: Iterable[Size]) -> int:
         return sum(evaluate(size, {name: _count(loop, name) for name in symbols(size)}) for size in sizes)
 
-    own = [node for node in loop.steps if not node.op.view and node.op.name != "matmul"]
-    touched = [max(_of_each_row(loop, part.size) for part in (node, *node.inputs)) for node in own]
-    touched = [size for size in touched if size]
+    own = [node for node in loop.steps if not node.op.view]
+    sizes = [max(_of_each_row(loop, part.size) for part in (node, *node.inputs)) for node in own]
+    touched = [
+        size for node, size in zip(own, sizes, strict=True) if size and not _takes_long(loop, node, size)
+    ]
     moved = [spec.nbytes for spec in dict.fromkeys(node.spec for node in (*loop.slices, *loop.stored))]
     return rows_for(
         of_one_row(buffer.spec.nbytes for buffer in placement.used),
@@ -298,6 +300,11 @@ def _rows(loop: Loop, placement: Placement, most: int) -> int:
         sum(touched) / len(touched) if touched else math.inf,
         min(loop.rows, most) if isinstance(loop.rows, int) else most,
     )
+
+
+def _takes_long(loop: Loop, node: Node, touched: int) -> bool:
+    """Whether it is a product of matrices. One with a vector takes as long as it takes to read the matrix."""
+    return node.op.name == "matmul" and _of_each_row(loop, node.flops) > 2 * touched
 
 
 def _of_each_row(loop: Loop, size: Size) -> int:

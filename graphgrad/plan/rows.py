@@ -19,10 +19,10 @@ _SLICES = 16 * CACHE
 _FLOPS_PER_BYTE = 300
 """Operations of a tile for each byte of what is added up from tile to tile."""
 _ELEMENTS = 2**17
-"""Elements that a statement of a tile should read or make on average, or threads wait for each other. Products, which
-take long anyway, are not counted."""
-LARGEST = 2**16
-"""Rows that a tile may have."""
+"""Elements that a statement of a tile should read or make on average, or threads wait for each other. Products of
+matrices, which take long anyway, are not counted; those of a matrix and a vector are."""
+LARGEST = _ELEMENTS
+"""Rows that a tile may have: statements of one number for each row are long enough then."""
 OTHER = 64
 """What a named size counts as, if it is not the number of rows. Where it is another, so much that a tile takes as much
 memory as with this one."""

@@ -9,8 +9,8 @@ Emitted by graphgrad from models.py, level "default", graph b372299331a0. Needs 
     rate  float32 ()          input
     v     float32 (3,)        state
 
-Memory beyond the arguments: 8 * min(batch, 65536) + 24 B in a thread's first call, 16 B of it results, and
-the rest is kept for its next. A further thread takes 524 kB at most.
+Memory beyond the arguments: 8 * min(batch, 131072) + 24 B in a thread's first call, 16 B of it results, and
+the rest is kept for its next. A further thread takes 1.05 MB at most.
 """
 
 import atexit
@@ -61,7 +61,7 @@ def forward_and_backward(x, y, rate, v, w, *, cotangent=1.0):
         d_w = x_tile.T @ d_error                                # matmul:    dB = A.T G
         return total, d_w
 
-    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))   # up to 65,536 rows at a time, on every core
+    total, d_w = _by_tiles(tile, batch, 131072, (_Tile, None))  # up to 131,072 rows at a time, on every core
 
     # forward
     loss = total / batch                                        # gg.mean(error**2)  models.py:46
@@ -77,33 +77,33 @@ def forward(x, y, rate, v, w):
         """Rows first to last of batch, and their parts of the sums."""
         x_tile = x[first:last]
         y_tile = y[first:last]
-        x_w = np.dot(x_tile, w, out=work.x_w)                # x @ w              models.py:45
+        x_w = np.dot(x_tile, w, out=work.x_w)                 # x @ w              models.py:45
         error_tile = np.subtract(x_w, y_tile, out=error[first:last])  # x @ w - y          models.py:45
-        squared = np.square(error_tile, out=work.x_w)        # error**2           models.py:46
-        total = squared.sum()                                # gg.mean(error**2)  models.py:46
+        squared = np.square(error_tile, out=work.x_w)         # error**2           models.py:46
+        total = squared.sum()                                 # gg.mean(error**2)  models.py:46
         return total,
 
-    (total,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # up to 65,536 rows at a time, on every core
-    loss = total / batch                                     # gg.mean(error**2)  models.py:46
+    (total,) = _by_tiles(tile, batch, 131072, (_Tile, None))  # up to 131,072 rows at a time, on every core
+    loss = total / batch                                      # gg.mean(error**2)  models.py:46
     return loss, (x, error)
 
 
 def backward(residuals, cotangent=1.0):
     """Return the gradient of cotangent * loss by w."""
     x, error = residuals
-    d_loss = np.float32(cotangent)                         # seed:      d loss / d loss
+    d_loss = np.float32(cotangent)                          # seed:      d loss / d loss
     batch = x.shape[0]
-    d_squared = d_loss / batch                             # mean:      each element's share, G / n
+    d_squared = d_loss / batch                              # mean:      each element's share, G / n
 
     def tile(first, last, work, part):
         """Rows first to last of batch, and their parts of the sums."""
         error_tile = error[first:last]
         x_tile = x[first:last]
         d_error = np.multiply(d_squared * 2, error_tile, out=work.x_w)  # square:    G 2 x
-        d_w = x_tile.T @ d_error                           # matmul:    dB = A.T G
+        d_w = x_tile.T @ d_error                            # matmul:    dB = A.T G
         return d_w,
 
-    (d_w,) = _by_tiles(tile, batch, 65536, (_Tile, None))  # up to 65,536 rows at a time, on every core
+    (d_w,) = _by_tiles(tile, batch, 131072, (_Tile, None))  # up to 131,072 rows at a time, on every core
     return {"w": d_w}
 
 
@@ -117,26 +117,26 @@ def step(x, y, rate, v, w):
         y_tile = y[first:last]
 
         # forward
-        x_w = np.dot(x_tile, w, out=work.x_w)                  # x @ w                   models.py:45
-        error = np.subtract(x_w, y_tile, out=x_w)              # x @ w - y               models.py:45
-        squared = np.square(error, out=work.squared)           # error**2                models.py:46
-        total = squared.sum()                                  # gg.mean(error**2)       models.py:46
+        x_w = np.dot(x_tile, w, out=work.x_w)                   # x @ w                   models.py:45
+        error = np.subtract(x_w, y_tile, out=x_w)               # x @ w - y               models.py:45
+        squared = np.square(error, out=work.squared)            # error**2                models.py:46
+        total = squared.sum()                                   # gg.mean(error**2)       models.py:46
 
         # backward
         d_error = np.multiply(2 / np.float32(batch), error, out=error)  # square:    G 2 x
-        d_w = x_tile.T @ d_error                               # matmul:    dB = A.T G
+        d_w = x_tile.T @ d_error                                # matmul:    dB = A.T G
         return total, d_w
 
-    total, d_w = _by_tiles(tile, batch, 65536, (_Tile, None))  # up to 65,536 rows at a time, on every core
+    total, d_w = _by_tiles(tile, batch, 131072, (_Tile, None))  # up to 131,072 rows at a time, on every core
 
     # forward
-    loss = total / batch                                       # gg.mean(error**2)       models.py:46
+    loss = total / batch                                        # gg.mean(error**2)       models.py:46
 
     # update
-    product = 0.9 * v                                          # 0.9 * v                 models.py:48
-    product_2 = rate * d_w                                     # rate * slope            models.py:48
-    new_v = product - product_2                                # 0.9 * v - rate * slope  models.py:48
-    new_w = w + new_v                                          # w + velocity            models.py:49
+    product = 0.9 * v                                           # 0.9 * v                 models.py:48
+    product_2 = rate * d_w                                      # rate * slope            models.py:48
+    new_v = product - product_2                                 # 0.9 * v - rate * slope  models.py:48
+    new_w = w + new_v                                           # w + velocity            models.py:49
 
     # write
     v[...] = new_v

@@ -36,6 +36,17 @@ def test_products_alone_make_it_no_higher():
     assert alone.height <= among.height
 
 
+def test_a_product_with_a_vector_counts_as_what_it_reads():
+    """Not as nothing, or tiles of a regression would hold twice the columns that the cache keeps for the gradient."""
+    x, y = gg.input("x", ("n", 10)), gg.input("y", ("n",))
+    elementwise = gg.compile(gg.sum(gg.exp(y) * gg.tanh(y)), wrt=[y])
+    regression = gg.compile(gg.sum(gg.log(1 + gg.exp(x @ gg.param("w", (10,)))) - y))
+    assert [tile.most for model in (elementwise, regression) for tile in model.plan.tiles] == [
+        LARGEST,
+        LARGEST // 2,
+    ]
+
+
 def test_wide_slices_make_it_lower_and_large_sums_higher():
     assert height(computed=8, mean=1.0, sliced=16 * CACHE // 100) < 200
     assert height(parts=CACHE, flops=1000) > height()
