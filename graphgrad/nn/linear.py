@@ -52,6 +52,12 @@ class Linear(Module):
         self.weight = parameter((self.out_features, self.in_features), dtype, weights)
         self.bias = parameter((self.out_features,), dtype, uniform(-bound, bound)) if bias else None
 
+    def extra_repr(self) -> str:
+        has_bias = (
+            vars(self)["bias"] is not None
+        )  # not asked for, or printing would give the parameters names
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={has_bias}"
+
     def __call__(self, x: Operand) -> Node:
         node = as_node(x)
         if node.ndim == 0 or node.shape[-1] != self.in_features:

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import wraps
+from reprlib import recursive_repr
+from textwrap import indent
 from typing import Any
 
 from graphgrad.core.errors import ArgumentError, UnsupportedError
@@ -123,6 +125,25 @@ class Module:
             _make_leaves(_outermost(self))
             value = object.__getattribute__(self, name)
         return value
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        """The layers that it holds, one a line, as PyTorch prints them."""
+        held = [f"({name}): {part!r}" for name, part in self._attributes() if isinstance(part, Module)]
+        options = self.extra_repr()
+        inside = indent("\n".join([options] * bool(options) + held), "  ")
+        return f"{type(self).__name__}(\n{inside}\n)" if held else f"{type(self).__name__}({options})"
+
+    def extra_repr(self) -> str:
+        """What `repr` says of a module besides its layers: for a class of your own to say, as in PyTorch.
+
+        >>> print(gg.nn.Sequential(gg.nn.Linear(784, 50), gg.nn.ReLU()))
+        Sequential(
+          (0): Linear(in_features=784, out_features=50, bias=True)
+          (1): ReLU()
+        )
+        """
+        return ""
 
     def parameters(self) -> list[Node]:
         """The leaves to learn, each once: its own, then those of its modules, in the order of attributes.

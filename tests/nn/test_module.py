@@ -80,7 +80,8 @@ def test_keys_and_shapes_are_torchs(twin):
 @pytest.mark.parametrize("shape", [("batch", 784), ("batch", "seq", 784)], ids=["matrix", "three axes"])
 @pytest.mark.parametrize("twin", TWINS)
 def test_values_and_gradients_with_torchs_parameters(twin, shape, level):
-    torch = pytest.importorskip("torch")
+    import torch
+
     ours, theirs = (make() for make in TWINS[twin])
     values = {key: value.numpy() for key, value in theirs.state_dict().items()}
     rng = np.random.default_rng(0)
@@ -101,7 +102,8 @@ def test_values_and_gradients_with_torchs_parameters(twin, shape, level):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_initial_values_are_spread_as_torchs(dtype):
-    torch = pytest.importorskip("torch")
+    import torch
+
     torch.manual_seed(0)
     ours, theirs = gg.nn.Linear(400, 300, dtype=dtype), torch.nn.Linear(400, 300)
     values = compiled(ours, shape=("batch", 400), dtype=dtype).init(np.random.default_rng(0))
@@ -321,6 +323,37 @@ def test_a_module_cannot_hold_itself():
     outer.inner = inner
     with pytest.raises(gg.ArgumentError, match="cannot hold itself"):
         inner.outer = outer
+
+
+def test_a_model_prints_its_layers_as_torch_does():
+    import torch
+
+    def layers(nn):
+        return nn.Sequential(
+            nn.Linear(3, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 1, bias=False)), nn.Sequential()
+        )
+
+    assert repr(layers(gg.nn)) == repr(layers(torch.nn))
+
+
+def test_printing_a_layer_does_not_name_its_parameters():
+    layer = gg.nn.Linear(3, 2)
+    assert "bias=True" in repr(layer)
+    assert gg.nn.Sequential(layer)[0].bias.name == "0.bias"
+
+
+def test_what_a_class_of_the_users_prints():
+    class Scale(gg.nn.Module):
+        def __init__(self):
+            self.factor, self.steps = gg.nn.parameter((3,)), [gg.nn.ReLU()]
+
+        def extra_repr(self):
+            return "size=3"
+
+    scale = Scale()
+    assert repr(scale) == "Scale(\n  size=3\n  (steps.0): ReLU()\n)"
+    scale.steps.append(scale)
+    assert "(steps.1): ...\n" in repr(scale), "which is refused only when it is called"
 
 
 MISTAKES = {
