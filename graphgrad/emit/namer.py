@@ -79,6 +79,7 @@ class Namer:
             self._nodes[node] = self.fresh(identifier(self._graph.name(node) or "constant"))
         self._name_seeds(plan)
         self._inside = {planned.routine: planned.inside for planned in plan.routines}
+        self._forward = schedule.forward
         self._name_steps(schedule.forward)
 
     def within(self, routine: Routine) -> Namer:
@@ -91,9 +92,22 @@ class Namer:
         inner._taken, inner._nodes = dict(self._taken), dict(self._nodes)
         inner._start_loops()
         if routine.kind == "reference":
+            inner._name_as_what_they_became(routine, self._forward)
             inner._graph = self._graph.original
         inner._name_steps(routine)
         return inner
+
+    def _name_as_what_they_became(self, reference: Routine, forward: Routine) -> None:
+        """A step of the model as it was written is called as forward's in its place, if that is what it would be."""
+        free = set(forward.steps) - set(reference.steps)  # only asked, never iterated
+        for node in reference.steps:
+            became = self._graph.current(node)
+            if became not in free or node in self._nodes:
+                continue
+            name = self._nodes[became]
+            if self._graph.name(became) is not None or re.sub(r"_\d+$", "", name) == identifier(node.op.noun):
+                free.discard(became)
+                self._nodes[node] = name
 
     def _start_loops(self) -> None:
         self._loops: dict[PlannedLoop, LoopNames] = {}

@@ -93,11 +93,9 @@ def _sum_first(values, axis, keepdims=False, out=None):
     if values.itemsize > 2 and values.size <= 32 * width or not values.flags.c_contiguous:
         return values.sum(axis=axis, keepdims=keepdims, out=out)
     total = _sum_rows(values.reshape(values.size // max(1, width), width))
-    ones = (1,) * count if keepdims else ()
-    total = total.reshape(ones + shape)
     if out is None:
-        return total
-    out[...] = total
+        out = np.empty((1,) * count * keepdims + shape, values.dtype)
+    out[...] = total.reshape(out.shape)
     return out
 ''',
 )

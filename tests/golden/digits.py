@@ -303,15 +303,15 @@ def _reference(x, label, w1, b1, w2, b2):
 
     # loss
     highest = np.max(logits, axis=1, keepdims=True)  # gg.nn.cross_entropy(logits, label)  models.py:35
-    shifted_2 = logits - highest
-    exps_2 = np.exp(shifted_2)
-    sum_exps_2 = np.sum(exps_2, axis=1, keepdims=True)
-    log_sum_2 = np.log(sum_exps_2)
-    log_p_2 = shifted_2 - log_sum_2
-    picked_2 = log_p_2[np.arange(len(log_p_2)), label]
-    losses = -picked_2
-    loss_2 = np.mean(losses)
-    return loss_2
+    shifted = logits - highest
+    exps = np.exp(shifted)
+    sum_exps = np.sum(exps, axis=1, keepdims=True)
+    log_sum = np.log(sum_exps)
+    log_p = shifted - log_sum
+    picked = log_p[np.arange(len(log_p)), label]
+    losses = -picked
+    loss = np.mean(losses)
+    return loss
 
 
 def selfcheck(**arrays):

@@ -149,8 +149,8 @@ def _reference(x, y, rate, v, w):
     x_w = x @ w                 # x @ w              models.py:45
     error = x_w - y             # x @ w - y          models.py:45
     squared = np.square(error)  # error**2           models.py:46
-    loss_2 = np.mean(squared)   # gg.mean(error**2)  models.py:46
-    return loss_2
+    loss = np.mean(squared)     # gg.mean(error**2)  models.py:46
+    return loss
 
 
 def selfcheck(**arrays):

@@ -71,11 +71,9 @@ def _sum_first(values, axis, keepdims=False, out=None):
     if values.itemsize > 2 and values.size <= 32 * width or not values.flags.c_contiguous:
         return values.sum(axis=axis, keepdims=keepdims, out=out)
     total = _sum_rows(values.reshape(values.size // max(1, width), width))
-    ones = (1,) * count if keepdims else ()
-    total = total.reshape(ones + shape)
     if out is None:
-        return total
-    out[...] = total
+        out = np.empty((1,) * count * keepdims + shape, values.dtype)
+    out[...] = total.reshape(out.shape)
     return out
 
 
@@ -211,8 +209,8 @@ def _reference(series, smooth):
     total_2 = np.sum(weighted)                       # gg.sum(weighted)                           models.py:82
     product = table * smooth[2]                      # table * smooth[2]                          models.py:82
     average = np.mean(product)                       # gg.mean(table * smooth[2])                 models.py:82
-    total_2_average = total_2 + average              # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
-    return total_2_average
+    total = total_2 + average                        # gg.sum(weighted) + gg.mean(table * smo...  models.py:82
+    return total
 
 
 def selfcheck(**arrays):

@@ -232,17 +232,17 @@ def backward(residuals, cotangent={"loss": 1.0, "code": None}):
 def _reference(x, w):
     """The model as it was written, which selfcheck compares with."""
     # encoder
-    x_w = x @ w                          # x @ w                    models.py:56
-    code = np.tanh(x_w)                  # gg.tanh(x @ w)           models.py:56
+    x_w = x @ w                      # x @ w                    models.py:56
+    code = np.tanh(x_w)              # gg.tanh(x @ w)           models.py:56
 
     # decoder
-    code_transposed = code @ w.T         # code @ w.T               models.py:58
+    code_transposed = code @ w.T     # code @ w.T               models.py:58
     # gg.sigmoid(code @ w.T)   models.py:58
-    back_2 = np.exp(np.minimum(code_transposed, 0)) / (1 + np.exp(-np.abs(code_transposed)))
-    difference_2 = back_2 - x            # back - x                 models.py:59
-    squared_2 = np.square(difference_2)  # (back - x) ** 2          models.py:59
-    total_3 = np.sum(squared_2)          # gg.sum((back - x) ** 2)  models.py:59
-    return {"loss": total_3, "code": code}
+    back = np.exp(np.minimum(code_transposed, 0)) / (1 + np.exp(-np.abs(code_transposed)))
+    difference = back - x            # back - x                 models.py:59
+    squared = np.square(difference)  # (back - x) ** 2          models.py:59
+    total_2 = np.sum(squared)        # gg.sum((back - x) ** 2)  models.py:59
+    return {"loss": total_2, "code": code}
 
 
 def selfcheck(**arrays):
