@@ -24,7 +24,7 @@ def reduced(function, x, **options):
 def check(model, array, wanted):
     value = np.asarray(model(array)[1])
     assert value.dtype == array.dtype and value.shape == wanted.shape
-    assert value.ndim == 0 or value.flags.owndata and value.flags.writeable, "a result is the caller's own"
+    assert value.ndim == 0 or (value.flags.owndata and value.flags.writeable), "a result is the caller's own"
     places = {"float16": 4e-3, "float32": 1e-6, "float64": 1e-14}[array.dtype.name]
     size = np.abs(array[np.isfinite(array)]).sum(dtype=float) if array.size else 0.0
     np.testing.assert_allclose(
