@@ -70,6 +70,17 @@ def interpret_all(
     return results
 
 
+def stopped(outputs: Sequence[Node], values: Mapping[Node, Any]) -> dict[Node, Any]:
+    """The values at which gradients take what `stop_gradient` holds: finite differences may not let them move.
+
+    >>> x = gg.input("x", ())
+    >>> [value.item() for value in stopped([x * gg.stop_gradient(x + 1)], {x: np.float32(2)}).values()]
+    [3.0]
+    """
+    results = interpret_all(outputs, values)
+    return {node: value for node, value in results.items() if node.op.name == "stop_gradient"}
+
+
 def interpret(outputs: Sequence[Node], values: Mapping[Node, Any]) -> tuple[Array, ...]:
     """The values of `outputs`.
 

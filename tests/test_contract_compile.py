@@ -887,6 +887,31 @@ def test_verify_compares_with_the_interpreter_and_with_differences():
     assert gg.compile({"loss": loss, "logs": logs}, wrt=x).verify(x=np.ones(3, np.float32))
 
 
+def namespace_of(model):
+    """What the emitted module has, run by itself."""
+    namespace = {"__name__": "alone"}
+    exec(model.source, namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("level", ["plain", "default"])
+def test_the_checks_let_nothing_move_that_stop_gradient_holds(level):
+    """Nor do they leave out the models whose own softmax stops a gradient that would cancel out."""
+    x, w = gg.input("x", ("n", 3)), gg.param("w", (3,))
+    straight = x + gg.stop_gradient(gg.sign(x) - x)
+    loss = gg.sum(straight * w) + gg.sum(gg.nn.log_softmax(x * w) ** 2) + gg.sum(gg.logsumexp(x, axis=1))
+    compiled = gg.compile(loss, wrt=[x, w], level=level)
+    again = pickle.loads(pickle.dumps(compiled))
+    for model in (compiled, again):
+        errors = model.verify(x=f32(2, 3), w=f32(3))
+        assert {"x (differences)", "w (differences)"} <= set(errors) and max(errors.values()) < 1e-3
+        checked = namespace_of(model)["selfcheck"]
+        assert set(checked()) - {"value"} == {"w"} and "Not by what a stop_gradient holds" in checked.__doc__
+    own = gg.compile(gg.sum(gg.nn.log_softmax(x * w) ** 2), wrt=[x, w], level=level)
+    checked = namespace_of(own)["selfcheck"]
+    assert set(checked()) - {"value"} == {"x", "w"} and "stop_gradient" not in checked.__doc__
+
+
 def test_verify_of_a_model_that_rounds_on_the_way():
     x = gg.input("x", (4,), "float64")
     narrow = gg.cast(x, "float32")

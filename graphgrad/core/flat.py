@@ -29,6 +29,7 @@ class FlatNode:
     site: Site | None
     name: str | None
     explicit: bool
+    asked: bool = False
 
 
 Flat = tuple[tuple[FlatNode, ...], tuple[int, ...]]
@@ -47,6 +48,7 @@ def flatten(roots: Sequence[Node]) -> Flat:
             node.notes.site,
             node.notes.name,
             node.notes.explicit,
+            node.notes.asked,
         )
         for node in nodes
     )
@@ -62,6 +64,7 @@ def unflatten(flat: Flat) -> tuple[Node, ...]:
             node = intern_node(op, tuple(nodes[at] for at in item.inputs), item.attrs, item.specs)
             if node.notes.site is None:
                 node.notes.site, node.notes.name, node.notes.explicit = item.site, item.name, item.explicit
+            node.notes.asked |= item.asked
             nodes.append(node)
     return tuple(nodes[at] for at in flat[1])
 

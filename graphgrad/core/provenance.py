@@ -86,7 +86,8 @@ class Notes:
         self.name: str | None = None
         self.explicit = False
         self.asked = False
-        """Of a conversion: somebody called for it. Where dtypes that differ meet, nobody does."""
+        """Of a conversion, or of what stops a gradient: somebody called for it. Where dtypes that differ meet, nobody
+        does, nor where a softmax is shifted."""
         self.derived: tuple[Any, ...] | None = None
         """The origins that differentiation gave it."""
         self.beneath: Mapping[Any, tuple[Any, ...]] = {}

@@ -316,6 +316,7 @@ _FORMS: Mapping[tuple[str, int], Callable[..., Formula]] = {
     ("divide", 2): lambda x, y: _operation(x, ast.Div, y),
     ("matmul", 2): lambda x, y: _operation(x, ast.MatMult, y),
     ("dot", 2): lambda x, y: _operation(x, ast.MatMult, y),
+    ("_outer", 2): lambda x, y: _operation(x, ast.MatMult, y),
     ("_dot_by_rows", 2): lambda x, y: _operation(x, ast.MatMult, y),
     ("_dot_over_rows", 3): lambda x, y, scratch: _operation(x, ast.MatMult, y),
     **{

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from graphgrad.core.dim import spell, symbols
 from graphgrad.core.node import Node
+from graphgrad.core.traverse import toposort
 from graphgrad.emit.body import has_reference
 from graphgrad.emit.numpy import Writer
 from graphgrad.emit.spelling import dtype_text, key_text, return_tuple
@@ -55,7 +56,7 @@ _BACKWARD = '''
 def selfcheck(**arrays):
     """Compare the gradients with finite differences of {itself}; return the errors.
 
-    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.
+    On standard normals (zeros for integers) or arrays given by name; along random directions, in float64.{but}
     """
     def wide(value):
         array = np.asarray(value)
@@ -84,6 +85,10 @@ def selfcheck(**arrays):
 '''
 
 
+_BUT = """
+    Not by what a stop_gradient holds: differences would let it move."""
+
+
 _SAME = """
     got, want = np.asarray(first(outputs), np.float64), np.asarray(first(_reference(**exact)), np.float64)
     finite = np.isfinite(want)
@@ -106,11 +111,11 @@ def selfcheck_text(writer: Writer) -> str:
         f'        "{writer.names[leaf]}": {_sample(writer, leaf)},' for leaf in interface.arguments
     )
     common = _COMMON.format(sizes=sizes, values=values).rstrip("\n")
-    arguments = set(interface.arguments)
+    arguments, held = set(interface.arguments), _held(writer)  # only asked, never iterated
     pairs = [
         f'({key_text(key)}, "{writer.names[node]}")'
         for key, node in zip(interface.keys, interface.wrt or (), strict=True)
-        if node in arguments
+        if node in arguments and node not in held
     ]
     apart = has_reference(writer.plan)
     model: dict[str, str] = {
@@ -137,6 +142,7 @@ def selfcheck_text(writer: Writer) -> str:
         move=move,
         tolerance=tolerance,
         floor="1e-9" if double else "1e-3",
+        but=_BUT if len(pairs) < len(interface.keys) and held else "",
         same=_SAME.format(rounding="1e-9" if double else "1e-2") if apart else "",
         **model,
     )
@@ -147,6 +153,13 @@ def narrows(steps: Iterable[Node]) -> bool:
     return any(
         node.op.name == "cast" and node.dtype.kind == "f" and node.dtype.itemsize < 8 for node in steps
     )
+
+
+def _held(writer: Writer) -> set[Node]:
+    """Leaves between which and the first output somebody stops a gradient: the differences know nothing of it."""
+    order = toposort(writer.graph.original.outputs[:1])
+    stops = [node for node in order if node.op.name == "stop_gradient" and node.notes.asked]
+    return set(toposort(stops))
 
 
 def _local(writer: Writer, name: str) -> str:

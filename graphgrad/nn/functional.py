@@ -8,7 +8,6 @@ from graphgrad.core.op import apply
 from graphgrad.core.provenance import composite, suggest
 from graphgrad.core.spec import shape_text
 from graphgrad.ops.arithmetic import maximum, negative, square, subtract
-from graphgrad.ops.convert import stop_gradient
 from graphgrad.ops.elementary import exp, log, sigmoid
 from graphgrad.ops.largest import highest_if_any
 from graphgrad.ops.leaf import Operand, as_node
@@ -52,7 +51,7 @@ def _called(name: str, node: Node) -> Node:
 def _shifted(node: Node, axis: int) -> Node:
     """What the largest along the axis is subtracted from: nothing above 0, so nothing overflows."""
     highest = _called("highest", highest_if_any(node, axis, keepdims=True))
-    return _called("shifted", subtract(node, stop_gradient(highest)))
+    return _called("shifted", subtract(node, apply("stop_gradient", highest)))
 
 
 @composite

@@ -99,13 +99,16 @@ def _stop_samples(rng: np.random.Generator) -> Iterator[Sample]:
     light=True,
     cost=lambda inputs, result: 0,
 )
-def stop_gradient(x: Operand) -> None:
+def stop_gradient(x: Operand) -> Node:
     """x itself, through which no gradient passes.
 
     >>> x = gg.input("x", (2,))
     >>> gg.stop_gradient(x).dtype
     dtype('float32')
     """
+    held = apply("stop_gradient", as_node(x))
+    held.notes.asked = True
+    return held
 
 
 bind("cast", cast)

@@ -9,7 +9,7 @@ from graphgrad.core.op import apply, defop
 from graphgrad.core.provenance import composite, suggest
 from graphgrad.ops.arithmetic import add, maximum, subtract
 from graphgrad.ops.compare import equal, where
-from graphgrad.ops.convert import cast, stop_gradient
+from graphgrad.ops.convert import cast
 from graphgrad.ops.elementary import exp, log
 from graphgrad.ops.index import index
 from graphgrad.ops.join import concatenate
@@ -53,7 +53,7 @@ def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False, *, where: O
         node = cast(node, "float64")
     axes = attrs["axes"]
     node = masked(node, where, -np.inf)
-    highest = stop_gradient(highest_if_any(node, axes, keepdims=True))
+    highest = apply("stop_gradient", highest_if_any(node, axes, keepdims=True))
     shift = _choose(isfinite(highest), highest, 0)
     sum_exps = apply("sum", exp(subtract(node, shift)), axes=axes, keepdims=True)
     # of nothing but -inf the sum is 0, and the result is -inf without its logarithm; else it is 1 or more
