@@ -27,8 +27,12 @@ def long_chain():
 @pytest.mark.slow
 def test_long_chain_differentiates_under_the_default_recursion_limit(long_chain):
     x, loss = long_chain
-    assert sys.getrecursionlimit() <= 1100
-    gradient = gg.grad(loss, x)
+    before = sys.getrecursionlimit()  # pytensor raises it for everybody
+    sys.setrecursionlimit(1_000)
+    try:
+        gradient = gg.grad(loss, x)
+    finally:
+        sys.setrecursionlimit(before)
     count = len(toposort([loss, gradient]))
     assert DEPTH < count < 8 * DEPTH
 

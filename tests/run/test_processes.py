@@ -21,6 +21,8 @@ import os, signal, sys, threading, time
 import numpy as np
 import m, e
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in the background ignore it
+
 rng = np.random.default_rng(0)
 x, w = rng.standard_normal((1000, 7), np.float32), rng.standard_normal((7, 5), np.float32)
 
