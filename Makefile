@@ -20,7 +20,7 @@ test: setup-test lint types layers ## lint, types, import layers, then the whole
 	@echo "== tests"
 	@$(PY) -m pytest -q -n auto
 
-test-fast: setup-test lint ## lint, then the tests that are not marked slow (under a minute)
+test-fast: setup-test lint ## lint, then a few cases of each test that is not marked slow (a minute)
 	@echo "== tests, without the slow ones"
 	@$(PY) -m pytest -q -n auto -m "not slow"
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 GOLDEN = Path(__file__).parent / "golden"
+_FEW = 2
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -38,9 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=lambda item: item.nodeid):
         if "golden" in getattr(item, "fixturenames", ()):
             item.add_marker("golden")
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for same in cases.values():  # the fast suite runs a few cases of each test, from all over their list
+        kept = {len(same) * at // _FEW for at in range(_FEW)}
+        for at, item in enumerate(same):
+            if at not in kept:
+                item.add_marker("slow")
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ def hostile_model(name):
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:30])
+@pytest.mark.slow
 def test_hostile_names_work(name, tmp_path):
     model = hostile_model(name)
     check(ast.parse(model.source))
@@ -225,6 +226,7 @@ def test_names_that_numbers_would_make_too():
     assert gg.compile(total)(1.0, 1.0, 1.0, 1.0, 1.0) == pytest.approx(np.e)
 
 
+@pytest.mark.slow
 def test_a_thousand_values_of_one_name():
     y = gg.input("x", ())
     for _ in range(3_000):

@@ -255,6 +255,7 @@ def test_normal_has_its_mean_and_spread(dtype):
         (0, 1, 0, 1000),
     ],
 )
+@pytest.mark.slow
 def test_trunc_normal_has_the_moments_of_a_truncated_normal(mean, std, low, high):
     from scipy import stats
 

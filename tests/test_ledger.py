@@ -14,6 +14,7 @@ BLOCKS = re.compile(r"```(python|text)\n(.*?)```\n", re.DOTALL)
 
 
 @pytest.mark.parametrize("page", ["see-what-the-compiler-did", "bound-memory-and-use-cores"])
+@pytest.mark.slow
 def test_the_page_shows_what_is_printed(page, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = BLOCKS.findall((HOW_TO / f"{page}.md").read_text(encoding="utf-8"))

@@ -54,6 +54,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.slow
 def test_a_dtype_that_was_hardly_meant_is_told_once_at_its_line(mistake):
     build, beginning, shown, expression = MISTAKES[mistake]
     with gg.scope("head"):
@@ -94,6 +95,7 @@ MEANT = {
 
 
 @pytest.mark.parametrize("meant", MEANT)
+@pytest.mark.slow
 def test_dtypes_that_are_meant_are_not_told(meant):
     outputs = MEANT[meant]()
     first = outputs[0] if isinstance(outputs, tuple) else outputs
@@ -107,6 +109,7 @@ def test_dtypes_that_are_meant_are_not_told(meant):
 # ---- gradients ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_unused_parameters_are_told_together():
     (message,) = told((gg.sum(X * W), gg.sum(X)), wrt=[W, UNUSED, X, OTHER])
     assert message.startswith("unused parameter: ")
@@ -117,6 +120,7 @@ def test_unused_parameters_are_told_together():
     assert f"at test_lint.py:{line + 1}:" in message
 
 
+@pytest.mark.slow
 def test_what_is_no_parameter_or_is_used_by_any_output_is_not_told_as_unused():
     assert told(gg.sum(X * W), wrt=[W, DOUBLE]) == []
     assert told((gg.sum(X), gg.sum(X * W)), wrt=[W]) == []
@@ -135,6 +139,7 @@ FLAT = {
 
 
 @pytest.mark.parametrize("case", FLAT)
+@pytest.mark.slow
 def test_a_gradient_that_is_zero_everywhere_is_told_where_it_ends(case):
     build, op, expression = FLAT[case]
     (message,) = told(build(), wrt=[W])
@@ -155,6 +160,7 @@ SLOPED = {
 
 
 @pytest.mark.parametrize("case", SLOPED)
+@pytest.mark.slow
 def test_a_gradient_that_is_not_zero_everywhere_or_meant_to_be_is_not_told(case):
     assert told(SLOPED[case](), wrt=[W]) == []
 
@@ -162,12 +168,14 @@ def test_a_gradient_that_is_not_zero_everywhere_or_meant_to_be_is_not_told(case)
 # ---- the warning itself ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_warning_points_at_the_models_line():
     with pytest.warns(gg.GraphgradWarning, match="^integer division") as caught:
         gg.compile(N / 2)
     assert caught[0].filename == __file__ and issubclass(gg.GraphgradWarning, UserWarning)
 
 
+@pytest.mark.slow
 def test_each_compilation_tells_and_the_standard_filter_silences():
     assert len(told(N / 2)) == len(told(N / 2)) == 1
     with warnings.catch_warnings():
@@ -178,12 +186,14 @@ def test_each_compilation_tells_and_the_standard_filter_silences():
             gg.compile(X * np.ones(3))
 
 
+@pytest.mark.slow
 def test_many_are_not_all_listed():
     many = [gg.param(f"p{number}", ()) for number in range(100)]
     (message,) = told(gg.sum(X * W), wrt=[W, *many])
     assert "\n  and 92 more\n" in message and len(message) < 1000
 
 
+@pytest.mark.slow
 def test_long_chains_are_looked_at_in_linear_time():
     x = gg.input("x", (2,))
     y = x

@@ -18,6 +18,7 @@ SHAPES = [(3, 3), (3, 3), (3,), (1, 3), ()]
 @pytest.mark.parametrize("level", ["plain", "default"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @given(steps=steps_of, seed=st.integers(0, 2**16))
+@pytest.mark.slow
 def test_compiled_model_gives_what_the_interpreter_gives(level, dtype, steps, seed):
     rng = np.random.default_rng(seed)
     leaves = [gg.input(f"x{at}", shape, dtype) for at, shape in enumerate(SHAPES)]
@@ -40,6 +41,7 @@ def test_compiled_model_gives_what_the_interpreter_gives(level, dtype, steps, se
 
 @pytest.mark.parametrize("level", ["plain", "default"])
 @given(steps=steps_of, rows=st.integers(0, 5))
+@pytest.mark.slow
 def test_compiled_model_serves_every_batch_size(level, steps, rows):
     x, w = gg.input("x", ("batch", 3), "float64"), gg.param("w", (3,), "float64")
     made = [x, x * w]

@@ -138,6 +138,7 @@ def test_batched_products_and_slices_are_what_torch_gives(rng):
     assert_torch_agrees(output, [x, w], arrays, other)
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_what_jax_gives(rng):
     import jax
 

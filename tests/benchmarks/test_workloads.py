@@ -32,6 +32,7 @@ def test_every_workload_has_small_sizes():
 
 @pytest.mark.parametrize("key", CONTENDERS)
 @pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.slow
 def test_contenders_agree_with_float64(name, key):
     contender = CONTENDERS[key]
     if not contender.is_installed:
@@ -90,6 +91,7 @@ def test_what_is_allocated_is_counted_beyond_the_results():
     assert allocated(call) == pytest.approx(30_000 * 8, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_the_numbers(tmp_path, capsys):
     main(["tiny", "--quick", "--rounds=1", "--with", "numpy", "default", f"--out={tmp_path}"])
     lines = capsys.readouterr().out.splitlines()
@@ -102,6 +104,7 @@ def test_the_command_prints_a_table_and_writes_the_numbers(tmp_path, capsys):
     assert all(each["median"] > 0 and each["allocated"] >= 0 for each in written["contenders"])
 
 
+@pytest.mark.slow
 def test_another_kernel_runs_in_a_process_of_its_own(tmp_path, capfd):
     main(["tiny", "--quick", "--rounds=1", "--calls=1", "--with", "numpy", "--kernel", "default", "Haswell",
           f"--out={tmp_path}"])  # fmt: skip

@@ -96,6 +96,7 @@ def test_node_is_immutable(x):
         x.attrs["name"] = "y"
 
 
+@pytest.mark.slow
 def test_table_empties_when_nodes_go(x):
     x * 7 + 3  # the numbers stay for whoever uses them next
     gc.collect()

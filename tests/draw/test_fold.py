@@ -83,6 +83,7 @@ def test_small_pictures_show_everything_unless_asked():
     assert not any(step.folded for step in gg.draw(deep(30), detail="op").story.steps)
 
 
+@pytest.mark.slow
 def test_many_layers_fold_where_nothing_repeats():
     x = gg.input("x", ("n", 8))
     h = x
@@ -185,6 +186,7 @@ def test_a_layer_that_does_not_exist_is_refused_by_name(option):
         gg.draw(deep(3), **{option: ["blok"]})
 
 
+@pytest.mark.slow
 def test_thousands_of_nodes_fold_to_a_few_cards():
     loss = deep(300, width=4)
     assert len(gg.Graph((), (loss,)).nodes) > 2_000

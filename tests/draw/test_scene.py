@@ -90,6 +90,7 @@ def any_story(draw: st.DrawFn) -> Story:
 
 
 @given(any_story(), st.booleans())
+@pytest.mark.slow
 def test_every_promise_for_random_stories(story: Story, backward: bool) -> None:
     check_scene(story, build_scene(story, backward=backward), backward=backward)
 

@@ -51,6 +51,7 @@ progress = {name: Progress() for name in (*LEVELS, "derivatives")}
 
 @pytest.mark.parametrize("level", LEVELS)
 @given(recipe=recipes)
+@pytest.mark.slow
 def test_compiled_graph_gives_what_the_interpreter_gives(level, recipe):
     progress[level].step(level)
     check(recipe, level)
@@ -64,6 +65,7 @@ def test_larger_graphs_of_fixed_seeds(level):
 
 
 @given(seed=st.integers(0, 2**31 - 1))
+@pytest.mark.slow
 def test_larger_graphs_of_any_seed(seed):
     """What `Recipe.of` makes does not shrink, but goes deeper."""
     for level in LEVELS:
@@ -88,6 +90,7 @@ def test_one_seed_is_one_graph():
     assert str(gg.Graph(one.leaves, one.listed)) == str(gg.Graph(other.leaves, other.listed))
 
 
+@pytest.mark.slow
 def test_graphs_are_of_every_kind():
     ops, kinds = set(), set()
     for seed in range(200):

@@ -124,6 +124,7 @@ def test_into_a_buffer_from_arguments_of_any_layout(name):
 
 
 @pytest.mark.parametrize("name", PLACED)
+@pytest.mark.slow
 def test_into_a_buffer_of_symbolic_sizes(name):
     """Every size that the statement spells out is at hand, also one that only an operand has."""
     _, build, several = samples(name)

@@ -175,6 +175,7 @@ APART = {
 
 @pytest.mark.parametrize(("rows", "dtype"), [(100, "float32"), (2000, "float32"), (2000, "float64")])
 @pytest.mark.parametrize("kind", sorted(APART))
+@pytest.mark.slow
 def test_reductions_copy_nothing_large(kind, rows, dtype):
     model = gg.compile(APART[kind](gg.input("x", ("n", 50, 400), dtype)))
     array = np.ones((rows, 50, 400), dtype)

@@ -50,6 +50,7 @@ def test_products_that_no_tile_has_many_rows_of_are_np_dot():
     "layout", [np.ascontiguousarray, np.asfortranarray, lambda a: np.flip(np.flip(a).copy())]
 )
 @pytest.mark.parametrize("rows", [1, MANY, MANY + 1, 5 * MANY // 2 + 1, 4 * MANY + 1])
+@pytest.mark.slow
 def test_they_give_the_same_for_few_rows_and_for_many(rows, layout, dtype):
     model, rng = products(50, 784, dtype), np.random.default_rng(0)
     assert used(model) == BOTH

@@ -62,6 +62,7 @@ def two_rows(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", OPS)
+@pytest.mark.slow
 def test_tiles_along_any_axis_are_written_where_they_belong(name, two_rows):
     for made in cases(name):
         model = gg.compile([made.node, gg.cast(made.node, "float64") * 3 + 1], inputs=list(made.leaves))
@@ -73,6 +74,7 @@ def test_tiles_along_any_axis_are_written_where_they_belong(name, two_rows):
             )
 
 
+@pytest.mark.slow
 def test_columns_are_written_by_ops_of_every_kind(two_rows):
     """Or the test above would be about rows alone."""
     seen = set()

@@ -99,6 +99,7 @@ def test_what_needs_the_whole_batch_is_refused_with_the_value_its_line_and_the_r
     assert "try: memory_limit=" not in told, "no figure would do"
 
 
+@pytest.mark.slow
 def test_the_models_that_grow_take_more_for_more_rows():
     """Or they would be refused for nothing."""
     grow = {

@@ -108,6 +108,7 @@ def largest_loss():
 
 
 @pytest.mark.parametrize("name", [*MODELS, "largest loss"])
+@pytest.mark.slow
 def test_what_a_loop_stores_is_read_by_another_one(name):
     loss, wrt = largest_loss() if name == "largest loss" else MODELS[name].build()
     made = gg.compile(loss, wrt=wrt).plan
@@ -240,6 +241,7 @@ def test_a_planted_mistake_in_the_roles_of_axes_is_found_when_tiles_are_made(mon
     rows=st.sampled_from((1, 3, 4, 5, 8, 9)),
     threads=st.sampled_from((1, 2)),
 )
+@pytest.mark.slow
 def test_random_graphs_are_the_same_in_tiles_and_whole(steps, seed, rows, threads):
     rng = np.random.default_rng(seed)
     shapes = [("n", 3), ("n", 3), (3,), ("n", 1), ()]

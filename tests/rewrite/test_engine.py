@@ -275,6 +275,7 @@ def calls_of(length, build):
 
 
 @pytest.mark.parametrize("kind", list(CHAINS))
+@pytest.mark.slow
 def test_work_grows_with_the_graph(kind):
     calls_of(50, CHAINS[kind])  # what is done once
     small, large = calls_of(200, CHAINS[kind]), calls_of(800, CHAINS[kind])
@@ -302,12 +303,14 @@ def work_on(kind, count):
 
 
 @pytest.mark.parametrize("kind", list(GRAPHS))
+@pytest.mark.slow
 def test_work_grows_with_graphs_of_every_shape(kind):
     work_on(kind, 3)  # what is done once
     small, large = work_on(kind, 16), work_on(kind, 64)
     assert np.all(small > 100) and np.all(large < 4.4 * small)
 
 
+@pytest.mark.slow
 def test_a_rule_fires_all_along_a_chain():
     sink = rule("sink", lambda x: abs_(exp(x)), lambda x: exp(x), safety="exact")
     x = gg.input("x", (3,))

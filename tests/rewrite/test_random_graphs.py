@@ -101,6 +101,7 @@ def test_graphs_of_all_ops(dtype, steps, seed):
 
 @pytest.mark.parametrize("level", ["default", "fast"])
 @given(moves=moves_of, seed=st.integers(0, 2**16))
+@pytest.mark.slow
 def test_graphs_that_rules_fire_on(level, moves, seed):
     rng = np.random.default_rng(seed)
     leaves = [gg.input(f"x{at}", (3, 3), "float64") for at in range(2)]
@@ -111,6 +112,7 @@ def test_graphs_that_rules_fire_on(level, moves, seed):
 
 @given(moves=moves_of, seed=st.integers(0, 2**16))
 @example(moves=[("largest", 0, 0), ("root", 2, 0)], seed=0)  # the root of a square, where that is exactly 0
+@pytest.mark.slow
 def test_compiled_models_are_what_was_written(moves, seed):
     rng = np.random.default_rng(seed)
     leaves = [gg.input(f"x{at}", (3, 3), "float64") for at in range(2)]

@@ -73,6 +73,7 @@ LEAK = 100_000
 
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.slow
 def test_calls_leave_nothing_behind(level, how):
     assert growth(small(level)[how], 1_500) < LEAK
 
@@ -103,10 +104,12 @@ def steady(name):
 
 
 @pytest.mark.parametrize("name", STEADY)
+@pytest.mark.slow
 def test_in_the_steady_state_a_call_allocates_its_results_and_little_else(name):
     assert allocated(steady(name)) <= ALLOWED * _team.cores()
 
 
+@pytest.mark.slow
 def test_a_larger_batch_and_a_smaller_one_in_turn_allocate_their_results_and_little_else():
     """What was made for the largest batch serves all of them."""
     x, w = gg.input("x", ("batch", 50)), gg.param("w", (50, 50))
@@ -121,6 +124,7 @@ def test_a_larger_batch_and_a_smaller_one_in_turn_allocate_their_results_and_lit
 
 
 @pytest.mark.parametrize("threads", [2, 8])
+@pytest.mark.slow
 def test_in_threads_a_call_allocates_its_results_and_little_else(threads):
     """Each thread has its own working memory, which is there from its first call on."""
     call, barrier = steady("lesson8"), threading.Barrier(threads + 1)
@@ -150,6 +154,7 @@ def test_in_threads_a_call_allocates_its_results_and_little_else(threads):
     assert peak - results <= threads * ALLOWED * _team.cores()
 
 
+@pytest.mark.slow
 def test_a_thread_that_ends_gives_its_working_memory_back():
     call = steady("lesson8")
 

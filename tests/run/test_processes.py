@@ -94,6 +94,7 @@ def test_the_environment_says_how_many_threads_there_are(runs, threads):
     runs("assert right()\nprint(len(team()) or 1)", threads, prints=threads)
 
 
+@pytest.mark.slow
 def test_never_more_threads_than_asked_for_however_many_callers(runs):
     runs("""
         def work():
@@ -144,6 +145,7 @@ def test_without_threadpoolctl_products_are_left_to_blas_and_the_rest_runs_on_ev
 # ---- interruptions ----
 
 
+@pytest.mark.slow
 def test_interruptions_at_any_moment_leave_nothing_behind(runs):
     """Hundreds of them, at moments that no call expects."""
     runs("""
@@ -247,6 +249,7 @@ time.sleep(0.05)
 
 
 @needs_fork
+@pytest.mark.slow
 def test_a_child_of_a_fork_amid_calls_has_its_own_threads_and_all_of_blas(runs):
     runs(
         f"import warnings; warnings.simplefilter('ignore')\n{AT_WORK}"
@@ -268,6 +271,7 @@ def test_a_child_of_a_fork_amid_calls_has_its_own_threads_and_all_of_blas(runs):
 
 
 @needs_fork
+@pytest.mark.slow
 def test_a_fork_waits_until_nobody_tells_blas_anything(runs):
     """Who tells it holds locks of its libraries, which the child would have locked for good."""
     runs("""

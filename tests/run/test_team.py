@@ -154,6 +154,7 @@ def seen_while(uses_blas, callers=1):
 
 
 @pytest.mark.parametrize("callers", [1, 8])
+@pytest.mark.slow
 def test_blas_has_one_thread_while_shares_use_it(callers):
     assert seen_while(True, callers) == {1}
 
@@ -220,6 +221,7 @@ def test_eight_callers_leave_blas_as_it_was():
     assert together(work) == [True] * 8
 
 
+@pytest.mark.slow
 def test_blas_is_as_it_was_at_the_moment_when_a_call_returns():
     compiled, given = model(), arrays()
     for _ in range(200):
@@ -404,6 +406,7 @@ def test_threads_have_cores_of_their_own_and_callers_keep_theirs(monkeypatch):
 
 
 @needs_cores
+@pytest.mark.slow
 def test_a_long_call_leaves_cores_to_the_system_after_a_moment(monkeypatch):
     monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
     for moment, seconds, alone in ((30, 0.0, True), (0.01, 2, False), (30, 0.0, True)):
@@ -414,6 +417,7 @@ def test_a_long_call_leaves_cores_to_the_system_after_a_moment(monkeypatch):
 
 @needs_cores
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such signal here")
+@pytest.mark.slow
 def test_a_signal_handler_may_take_longer_than_the_moment(monkeypatch):
     """Python waits for its locks again when a handler has returned, which must not be for ever."""
     monkeypatch.setenv("GRAPHGRAD_THREADS", "2")
@@ -555,6 +559,7 @@ def growth(call, calls=600, collected=False):
         gc.enable()
 
 
+@pytest.mark.slow
 def test_calls_that_fail_leave_nothing_behind():
     compiled, given = chosen(), arrays()[0]
     wrong = np.full(ROWS, 7)
@@ -569,6 +574,7 @@ def test_calls_that_fail_leave_nothing_behind():
     assert growth(call) < LEAK
 
 
+@pytest.mark.slow
 def test_a_stream_of_batch_sizes_leaves_nothing_behind():
     compiled, (x, w) = model(), arrays(ROWS)
     sizes = iter(np.random.default_rng(0).permutation(np.resize(np.arange(1, ROWS), 1_200)))
@@ -597,6 +603,7 @@ def test_arrays_are_the_caller_s_whoever_computes_into_them():
     assert _team.run(look, 3, False) == [[0], [0], [0]]
 
 
+@pytest.mark.slow
 def test_a_call_that_waits_in_the_queue_holds_no_arrays():
     """The team is busy with another call meanwhile."""
     busy, go_on = threading.Barrier(4), threading.Event()

@@ -77,6 +77,7 @@ def what_is_left():
     return problems
 
 
+@pytest.mark.slow
 def test_a_call_within_a_call():
     at, is_step, nested = 0, True, []
     while is_step:
@@ -88,6 +89,7 @@ def test_a_call_within_a_call():
     assert at > 1_000
 
 
+@pytest.mark.slow
 def test_an_interruption():
     def interrupt():
         raise KeyboardInterrupt("stop")
@@ -105,6 +107,7 @@ def test_an_interruption():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.slow
 def test_a_fork():
     """The child goes on with the call, without the threads that work at it."""
     children = []

@@ -91,6 +91,7 @@ def frequent_switches():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.slow
 def test_threads_get_right_results_that_never_change(calls, frequent_switches):
     def work(number):
         order = np.random.default_rng(number).integers(len(ROWS), size=CALLS)
@@ -107,6 +108,7 @@ def test_threads_get_right_results_that_never_change(calls, frequent_switches):
     assert run_together(work) == [CALLS] * THREADS
 
 
+@pytest.mark.slow
 def test_threads_may_write_to_their_results(calls, frequent_switches):
     def work(number):
         right = 0
@@ -172,6 +174,7 @@ def test_a_child_of_a_fork_starts_threads_of_its_own(calls):
 
 
 @needs_fork
+@pytest.mark.slow
 def test_a_fork_while_other_threads_are_calling(calls):
     stop = threading.Event()
     wrong = []
@@ -282,6 +285,7 @@ def test_a_call_from_a_finalizer(calls):
     assert all(calls.is_right(rows, results) for rows, results in outer)
 
 
+@pytest.mark.slow
 def test_calls_from_within_while_threads_call_too(calls, frequent_switches):
     def work(number):
         nested = Nested(calls)
