@@ -99,7 +99,10 @@ def _product_into(speller: Speller, parts: Sequence[Form], node: Node, to: Desti
     )
     if plain and (form := tall.spell(speller, parts, node, to)):
         return form
-    function = "np.dot" if plain else speller.helper(_OUTER) if _is_outer(*node.inputs) else "np.matmul"
+    if plain or not _is_outer(*node.inputs):
+        function = "np.dot" if plain else "np.matmul"
+    else:
+        function = speller.helper(_OUTER) if node.dtype.kind == "f" else "np.multiply"
     return Form(f"{function}({parts[0].text}, {parts[1].text}, out={to.out})")
 
 

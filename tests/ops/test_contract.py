@@ -281,18 +281,20 @@ def test_errors_name_the_subscripts_and_the_specs():
     assert "x: float32 (batch, 3)" in str(caught.value)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bool", "uint8", "int64"])
 @pytest.mark.parametrize("shapes", [("n", 1, 1, 50), (2, "n", 1, 1, 9), ("n", 1, 1, "k"), ("n", 4, 4, "k")])
-def test_products_have_the_zeros_that_numpys_have(shapes):
+def test_products_have_the_zeros_that_numpys_have(shapes, dtype):
     """A sum begins with 0.0, so -0.0 is never its result, also where there is only one product to add."""
     *stack, rows, inner, _, columns = shapes
-    x, y = gg.input("x", (*stack, rows, inner)), gg.input("y", (inner, columns))
-    model = gg.compile([1 / (x @ y), gg.sum(x @ y)])  # into a buffer, as it is read twice
+    x, y = gg.input("x", (*stack, rows, inner), dtype), gg.input("y", (inner, columns), dtype)
+    model = gg.compile([x @ y, 1 / (x @ y)])  # into a buffer, as it is read twice
     sizes = {"n": 30, "k": 9}
-    left, right = (
-        np.resize(
-            np.array([-0.0, 0.0, 1, -1, np.inf, np.nan], np.float32), [sizes.get(n, n) for n in leaf.shape]
-        )
-        for leaf in (x, y)
-    )
+    special = [-0.0, 0.0, 1, -1, np.inf, np.nan] if x.dtype.kind == "f" else [0, 1, 2, 200]
+    numbers = np.array(special).astype(dtype)
+    left, right = (np.resize(numbers, [sizes.get(n, n) for n in leaf.shape]) for leaf in (x, y))
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(model(left, right)[0], 1 / np.matmul(left, right))
+        wanted = np.matmul(left, right)
+        found = model(left, right)
+        np.testing.assert_array_equal(found[0], wanted)
+        np.testing.assert_array_equal(found[1], 1 / wanted)
+        assert found[0].dtype == wanted.dtype
