@@ -53,9 +53,8 @@ class Linear(Module):
         self.bias = parameter((self.out_features,), dtype, uniform(-bound, bound)) if bias else None
 
     def extra_repr(self) -> str:
-        has_bias = (
-            vars(self)["bias"] is not None
-        )  # not asked for, or printing would give the parameters names
+        # not self.bias, which would give the parameters the names that they have here
+        has_bias = vars(self)["bias"] is not None
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={has_bias}"
 
     def __call__(self, x: Operand) -> Node:

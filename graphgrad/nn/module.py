@@ -131,7 +131,7 @@ class Module:
         """The layers that it holds, one a line, as PyTorch prints them."""
         held = [f"({name}): {part!r}" for name, part in self._attributes() if isinstance(part, Module)]
         options = self.extra_repr()
-        inside = indent("\n".join([options] * bool(options) + held), "  ")
+        inside = indent("\n".join([options, *held] if options else held), "  ")
         return f"{type(self).__name__}(\n{inside}\n)" if held else f"{type(self).__name__}({options})"
 
     def extra_repr(self) -> str:
