@@ -98,7 +98,8 @@ class Namer:
         return inner
 
     def _name_as_what_they_became(self, reference: Routine, forward: Routine) -> None:
-        """A step of the model as it was written is called as forward's in its place, if that is what it would be."""
+        """A step of the model as it was written has the name of what it became in forward, if that is the user's, or
+        a number of the same word."""
         free = set(forward.steps) - set(reference.steps)  # only asked, never iterated
         for node in reference.steps:
             became = self._graph.current(node)

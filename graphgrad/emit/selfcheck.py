@@ -142,7 +142,7 @@ def selfcheck_text(writer: Writer) -> str:
         move=move,
         tolerance=tolerance,
         floor="1e-9" if double else "1e-3",
-        but=_BUT if len(pairs) < len(interface.keys) and held else "",
+        but="" if held.isdisjoint(interface.wrt) else _BUT,
         same=_SAME.format(rounding="1e-9" if double else "1e-2") if apart else "",
         **model,
     )

@@ -80,8 +80,7 @@ def test_keys_and_shapes_are_torchs(twin):
 @pytest.mark.parametrize("shape", [("batch", 784), ("batch", "seq", 784)], ids=["matrix", "three axes"])
 @pytest.mark.parametrize("twin", TWINS)
 def test_values_and_gradients_with_torchs_parameters(twin, shape, level):
-    import torch
-
+    torch = pytest.importorskip("torch")
     ours, theirs = (make() for make in TWINS[twin])
     values = {key: value.numpy() for key, value in theirs.state_dict().items()}
     rng = np.random.default_rng(0)
@@ -102,8 +101,7 @@ def test_values_and_gradients_with_torchs_parameters(twin, shape, level):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_initial_values_are_spread_as_torchs(dtype):
-    import torch
-
+    torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     ours, theirs = gg.nn.Linear(400, 300, dtype=dtype), torch.nn.Linear(400, 300)
     values = compiled(ours, shape=("batch", 400), dtype=dtype).init(np.random.default_rng(0))
@@ -353,7 +351,7 @@ def test_what_a_class_of_the_users_prints():
     scale = Scale()
     assert repr(scale) == "Scale(\n  size=3\n  (steps.0): ReLU()\n)"
     scale.steps.append(scale)
-    assert "(steps.1): ...\n" in repr(scale), "which is refused only when it is called"
+    assert "(steps.1): ...\n" in repr(scale), "a call refuses it, printing does not"
 
 
 MISTAKES = {
