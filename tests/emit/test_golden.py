@@ -157,3 +157,16 @@ def test_nothing_that_modules_import_is_a_name_for_values():
     ]
     names = {name.asname or name.name for item in imports for name in item.names}
     assert {"np", "threading", "copy_context"} <= names <= RESERVED
+
+
+def test_the_model_as_it_was_written_has_a_name_for_each_step():
+    """Also where two of its steps became one in forward, whose name only one of them can have."""
+    x = gg.input("x", ("n",))
+    one = gg.log(1 + gg.exp(x))
+    other = gg.log1p(gg.exp(x))
+    model = gg.compile(gg.sum(one * other), wrt=x)
+    functions = {
+        part.name: part for part in ast.parse(model.source).body if isinstance(part, ast.FunctionDef)
+    }
+    names = [line.targets[0].id for line in functions["_reference"].body if isinstance(line, ast.Assign)]
+    assert len(names) == len(set(names)) > 3 and {"one", "other"} <= set(names), names
