@@ -17,6 +17,7 @@ _FEW = 2
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # its code runs once or twice
 
 import_module("graphgrad.pipeline")  # or the first compile loads it, where a test may have changed a constant
 

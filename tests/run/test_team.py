@@ -125,6 +125,7 @@ def test_half_a_tile_is_worth_a_thread_and_less_without_the_interpreter_s_lock(m
         return type(_team).run(_team, share, count, uses_blas)
 
     monkeypatch.setitem(vars(_team), "run", run)
+    monkeypatch.setitem(compiled._namespace, "_has_lock", lambda: True)
     before = flat(compiled(*given))
     monkeypatch.setitem(compiled._namespace, "_has_lock", lambda: False)
     after = flat(compiled(*given))

@@ -254,6 +254,9 @@ def frequent_collections():
         gc.unfreeze()
 
 
+@pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="collections cannot be made frequent there"
+)
 def test_a_call_from_the_garbage_collector(calls):
     nested = Nested(calls)
     outer = []
