@@ -57,18 +57,14 @@ def emit(plan: Plan, target: str = "numpy") -> Source:
     for function in written:
         _add_function(text, function, statements, loops)
     text += ["", *map(wrap, selfcheck_text(writer).rstrip("\n").split("\n"))]
-    for name in runtimes(plan):
-        text += ["", "", *runtime.text(name).split("\n")]
-    return Source(
-        plan.schedule.interface.name, "\n".join(text) + "\n", tuple(statements), arrays, names, loops
-    )
+    module = "\n".join(text) + runtime.ending(runtimes(plan))
+    return Source(plan.schedule.interface.name, module, tuple(statements), arrays, names, loops)
 
 
 def runtimes(plan: Plan) -> tuple[str, ...]:
     """What the module carries of `graphgrad.emit.runtime`."""
-    if plan.tiles:
-        return ("pool", "team", "tiles")
-    return ("pool",) if plan.workspace else ()
+    of_loops, of_workspace, none = runtime.CARRIED
+    return of_loops if plan.tiles else of_workspace if plan.workspace else none
 
 
 def outline(plan: Plan) -> Source:

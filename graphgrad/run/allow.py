@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 
 from graphgrad.core.errors import VerificationError
@@ -69,31 +69,31 @@ _IMPORTS = (
     "from contextvars import copy_context",
     "from queue import SimpleQueue",
 )
-_RUNTIME = ("pool", "team", "tiles")
 _WORKSPACE = re.compile(r"Workspace|_(Tile|Parts)(_\d+)?")
-
-
 _SIZES = (ast.Tuple, ast.Name, ast.Constant, ast.BinOp, ast.Call, ast.UnaryOp)
-_LONGEST = 400
 
 
-def check(tree: ast.Module) -> None:
-    """Raise unless a module holds only what emitted modules hold.
+def check(module: str) -> tuple[ast.Module, str]:
+    """A module's own text as syntax, and what it carries word for word at its end.
 
     Raises
     ------
     VerificationError
-        For any other syntax, import, builtin or attribute, or a name with two underscores.
+        If its own text holds anything that emitted modules do not: other syntax, imports, builtins or attributes, or
+        a name with two underscores.
     """
-    items = [item for item in tree.body if not _is_fixed(item) and not _is_workspace(item)]
+    own, carried = runtime.divide(module)
+    tree = ast.parse(own)
+    given, items = set[str](), []
+    for item in tree.body:
+        if (isinstance(item, ast.FunctionDef) and _is_helper(item)) or (
+            isinstance(item, ast.ClassDef) and _is_workspace(item)
+        ):
+            given.add(item.name)
+        elif not _is_import(item) and not is_array_file(item):
+            items.append(item)
     nodes = [node for item in items for node in _walk(item)]
-    fixed = {
-        item.name for item in tree.body if isinstance(item, ast.FunctionDef) and _is_fixed(item)
-    }  # as above
-    classes = {
-        item.name for item in tree.body if isinstance(item, ast.ClassDef)
-    }  # only asked, never iterated
-    known = _bound_names(nodes) | _CALLABLE | fixed | classes | {"np", "_arrays"}
+    known = _bound_names(nodes) | _CALLABLE | given | _given_by(carried) | {"np", "_arrays"}
     for item in items:
         if not isinstance(item, ast.FunctionDef | ast.Assign) and not _is_text(item):
             raise _refused(item, f"{type(item).__name__} outside a function")
@@ -106,6 +106,7 @@ def check(tree: ast.Module) -> None:
                 raise _refused(node, f"the name {node.id}")  # type: ignore[attr-defined]
         elif kind in _LOOKED_INTO:
             _look_into(node)
+    return tree, carried
 
 
 _LOOKED_INTO = frozenset({ast.Attribute, ast.FunctionDef, ast.arg, ast.Import, ast.ImportFrom})
@@ -122,42 +123,36 @@ def _look_into(node: ast.AST) -> None:
 
 def is_array_file(item: ast.stmt) -> bool:
     """Whether a statement is the one that reads large constants from the file beside the module."""
-    return isinstance(item, ast.Assign) and _same(item, _ARRAY_FILE)
+    return isinstance(item, ast.Assign) and _given(item) == "_arrays" and ast.dump(item) == _dump(_ARRAY_FILE)
 
 
-def _is_fixed(item: ast.stmt) -> bool:
-    """Whether a statement is one of the few that reach outside or are written by hand, to the letter."""
-    if isinstance(item, ast.Import | ast.ImportFrom):
-        return any(_same(item, text) for text in _IMPORTS)
-    if isinstance(item, ast.FunctionDef | ast.ClassDef):
-        if item.name in HELPERS:
-            return _same(item, HELPERS[item.name])
-        return item.name in _carried() and ast.dump(item) == _carried()[item.name]
-    if (
-        isinstance(item, ast.Assign)
-        and isinstance(item.targets[0], ast.Name)
-        and item.targets[0].id in _carried()
-    ):
-        return ast.dump(item) == _carried()[item.targets[0].id]
-    return is_array_file(item)
+def _given(item: ast.Assign) -> str:
+    return item.targets[0].id if isinstance(item.targets[0], ast.Name) else ""
+
+
+def _is_import(item: ast.stmt) -> bool:
+    return isinstance(item, ast.Import | ast.ImportFrom) and ast.dump(item) in map(_dump, _IMPORTS)
+
+
+def _is_helper(item: ast.FunctionDef) -> bool:
+    """Whether a function is one written by hand, to the letter."""
+    return item.name in HELPERS and ast.dump(item) == _dump(HELPERS[item.name])
 
 
 @cache
-def _carried() -> Mapping[str, str]:
-    """What modules carry word for word, by the name that each statement gives."""
-    found: dict[str, str] = {}
-    for file in _RUNTIME:
-        for item in ast.parse(runtime.text(file)).body:
-            if isinstance(item, ast.FunctionDef | ast.ClassDef):
-                found[item.name] = ast.dump(item)
-            elif isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name):
-                found[item.targets[0].id] = ast.dump(item)
-    return found
+def _dump(text: str) -> str:
+    return ast.dump(ast.parse(text).body[0])
 
 
-def _is_workspace(item: ast.stmt) -> bool:
-    """Whether a statement is a class that makes arrays, and does nothing else."""
-    if not isinstance(item, ast.ClassDef) or not _WORKSPACE.fullmatch(item.name):
+@cache
+def _given_by(carried: str) -> frozenset[str]:
+    """The names that stand at the beginning of a line of what a module carries."""
+    return frozenset(re.findall(r"^(?:class |def )?(\w+)", carried, re.MULTILINE))
+
+
+def _is_workspace(item: ast.ClassDef) -> bool:
+    """Whether a class makes arrays, and does nothing else."""
+    if not _WORKSPACE.fullmatch(item.name):
         return False
     if item.bases or item.keywords or item.decorator_list or len(item.body) != 2:
         return False
@@ -179,12 +174,6 @@ def _makes_array(item: ast.stmt) -> bool:
         return False
     inside = [part for argument in item.value.args[:1] for part in _walk(argument)]
     return len(item.value.args) == 2 and all(type(part) in _SIZES for part in inside)
-
-
-def _same(item: ast.stmt, text: str) -> bool:
-    # only a statement that is about as long, since writing out a long one takes time
-    node_count = sum(1 for _ in zip(ast.walk(item), range(_LONGEST), strict=False))
-    return node_count < _LONGEST and ast.dump(item) == ast.dump(ast.parse(text).body[0])
 
 
 def _is_text(item: ast.stmt) -> bool:
@@ -228,10 +217,11 @@ def _bound_names(nodes: list[ast.AST]) -> set[str]:
             bound.add(node.arg)  # type: ignore[attr-defined]
         elif kind is ast.FunctionDef:
             bound.add(node.name)  # type: ignore[attr-defined]
+    reserved = _given_by(runtime.ending(runtime.CARRIED[0]))
     wrong = sorted(
         name
         for name in bound
-        if "__" in name or name in _CALLABLE or name in ("np", "Path", "_arrays") or name in _carried()
+        if "__" in name or name in _CALLABLE or name in ("np", "Path", "_arrays") or name in reserved
     )
     if wrong:
         raise VerificationError(f"emitted source binds the name {wrong[0]}, which it never should")

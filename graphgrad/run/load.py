@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import linecache
 from collections.abc import Iterator
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -14,27 +14,33 @@ from graphgrad.emit.source import Source
 from graphgrad.run.allow import check, is_array_file
 
 
-def _parse(source: Source) -> ast.Module:
-    tree = ast.parse(source.text)
-    check(tree)
-    return tree
-
-
 def load(source: Source) -> dict[str, Any]:
     """Run the module in a namespace of its own, without a file, and return that namespace.
 
     The source is registered with linecache, so that a traceback shows the emitted lines.
     """
-    tree = _parse(source)
+    tree, carried = check(source.text)
     tree.body = [item for item in tree.body if not is_array_file(item)]  # the arrays are at hand
     file = file_name(source)
     namespace: dict[str, Any] = {"__name__": f"graphgrad_emitted_{source.name}"}
     if source.arrays:
         namespace["_arrays"] = {name: _frozen(array) for name, array in source.arrays.items()}
-    code: CodeType = compile(tree, file, "exec", dont_inherit=True)
     linecache.cache[file] = (len(source.text), None, source.text.splitlines(keepends=True), file)
-    exec(code, namespace)
+    exec(compile(tree, file, "exec", dont_inherit=True), namespace)
+    exec(_moved(_compiled(carried), file, source.text.count("\n") - carried.count("\n")), namespace)
     return namespace
+
+
+@cache
+def _compiled(carried: str) -> CodeType:
+    """What many modules carry; compiling it takes longer than all else that loading a small one does."""
+    return compile(carried, "carried", "exec", dont_inherit=True)
+
+
+def _moved(code: CodeType, file: str, lines: int) -> CodeType:
+    """The same code in another file, so many lines further down."""
+    inside = (_moved(one, file, lines) if isinstance(one, CodeType) else one for one in code.co_consts)
+    return code.replace(co_filename=file, co_firstlineno=code.co_firstlineno + lines, co_consts=tuple(inside))
 
 
 def _frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

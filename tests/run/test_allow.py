@@ -1,6 +1,7 @@
 """The list of what emitted source may hold: it lets every emitted module pass, and nothing else."""
 
-import ast
+import inspect
+import traceback
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def backward(residuals, cotangent=1.0):
 
 
 def test_what_emitted_modules_hold_passes():
-    check(ast.parse(GOOD))
+    check(GOOD)
 
 
 INSIDE = [
@@ -147,7 +148,7 @@ INSIDE = [
 def test_what_emitted_modules_never_hold_is_refused(statement):
     source = GOOD.replace("    y = np.exp(x) * table\n", f"    y = np.exp(x) * table\n    {statement}\n")
     with pytest.raises(gg.VerificationError, match="which it never should"):
-        check(ast.parse(source))
+        check(source)
 
 
 OUTSIDE = [
@@ -178,12 +179,12 @@ OUTSIDE = [
 @pytest.mark.parametrize("statement", OUTSIDE)
 def test_what_modules_never_hold_outside_of_functions_is_refused(statement):
     with pytest.raises(gg.VerificationError, match="which it never should"):
-        check(ast.parse(GOOD + "\n\n" + statement + "\n"))
+        check(GOOD + "\n\n" + statement + "\n")
 
 
 def test_only_the_line_that_reads_the_modules_own_arrays_passes():
     line = '_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))'
-    check(ast.parse(f"from pathlib import Path\nimport numpy as np\n{line}\ntable = _arrays['table']\n"))
+    check(f"from pathlib import Path\nimport numpy as np\n{line}\ntable = _arrays['table']\n")
 
 
 def test_models_of_every_kind_pass():
@@ -204,6 +205,25 @@ def test_tiled_modules_end_with_the_source_of_the_loops_word_for_word():
     assert tiled().source.endswith(f"\n\n\n{parts}\n")
 
 
+def test_they_have_the_lines_of_the_module():
+    """They are compiled once for all modules."""
+    model, other = tiled(), gg.compile(gg.sum(gg.exp(gg.input("x", ("n",)))))
+    for one in (model, other):
+        functions = [
+            one._namespace["_by_tiles"],
+            one._namespace["_Share"].compute,
+            one._namespace["_Held"].cut,
+        ]
+        for function in functions:
+            lines, first = inspect.getsourcelines(function)
+            assert lines == one.source.splitlines(keepends=True)[first - 1 : first - 1 + len(lines)]
+            assert lines[0].strip().startswith(f"def {function.__name__}(")
+    with pytest.raises(AttributeError) as told:
+        model._namespace["_wide"](None)
+    *_, last = traceback.extract_tb(told.value.__traceback__)
+    assert last.line.startswith("return part.astype(np.float64) if part.size")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -221,6 +241,6 @@ def test_tiled_modules_end_with_the_source_of_the_loops_word_for_word():
 def test_a_change_in_them_is_refused(change):
     source = tiled().source
     assert change[0] in source
-    check(ast.parse(source))
+    check(source)
     with pytest.raises(gg.VerificationError):
-        check(ast.parse(source.replace(*change)))
+        check(source.replace(*change))
