@@ -45,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "golden" in getattr(item, "fixturenames", ()):
             item.add_marker("golden")
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    # what takes a minute is begun first, or one worker would wait for the other in the end
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     for same in cases.values():  # the fast suite runs a few cases of each test, from all over their list
         kept = {len(same) * at // _FEW for at in range(_FEW)}
         for at, item in enumerate(same):

@@ -230,7 +230,7 @@ def test_an_error_within_a_rule_names_it(x):
 
 # ---- depth and width ----
 
-LENGTH = 50_000
+LENGTH = 20_000
 CHAINS = {
     "fires everywhere": lambda y: y * 1,
     "fires at every second": lambda y: -y,
