@@ -123,11 +123,9 @@ def _look_into(node: ast.AST) -> None:
 
 def is_array_file(item: ast.stmt) -> bool:
     """Whether a statement is the one that reads large constants from the file beside the module."""
-    return isinstance(item, ast.Assign) and _given(item) == "_arrays" and ast.dump(item) == _dump(_ARRAY_FILE)
-
-
-def _given(item: ast.Assign) -> str:
-    return item.targets[0].id if isinstance(item.targets[0], ast.Name) else ""
+    if not isinstance(item, ast.Assign) or ast.unparse(item.targets[0]) != "_arrays":
+        return False  # without writing out a constant, which may be long
+    return ast.dump(item) == _dump(_ARRAY_FILE)
 
 
 def _is_import(item: ast.stmt) -> bool:

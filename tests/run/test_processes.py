@@ -123,8 +123,7 @@ def test_one_core_is_one_thread(runs):
 
 def test_small_work_starts_no_threads_and_loads_nothing(runs):
     runs(f"""
-        has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
-        for rows in (1, {TILE} - 1 if has_lock else {TILE} // 4 - 1):
+        for rows in (1, {TILE} - 1 if m._has_lock() else {TILE} // 4 - 1):
             call(rows)
         assert not team() and threading.active_count() == 1 and "threadpoolctl" not in sys.modules
         call({TILE})

@@ -6,8 +6,6 @@ from functools import cache
 from pathlib import Path
 
 _BEGIN = "# ---- from here on, word for word ----\n"
-
-
 CARRIED = (("pool", "team", "tiles"), ("pool",), ())
 """The files that a module may end with: those of loops, those of a workspace, none."""
 
