@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import graphgrad as gg
+from graphgrad.core.form import HELPERS
 from graphgrad.emit import runtime
 from graphgrad.run.allow import check
 
@@ -185,6 +186,13 @@ def test_what_modules_never_hold_outside_of_functions_is_refused(statement):
 def test_only_the_line_that_reads_the_modules_own_arrays_passes():
     line = '_arrays = dict(np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False))'
     check(f"from pathlib import Path\nimport numpy as np\n{line}\ntable = _arrays['table']\n")
+
+
+@pytest.mark.parametrize("name", sorted(HELPERS))
+def test_a_function_written_by_hand_passes_to_the_letter(name):
+    check(f"{GOOD}\n\n{HELPERS[name]}\n")
+    with pytest.raises(gg.VerificationError, match="which it never should"):
+        check(f"{GOOD}\n\n{HELPERS[name].rstrip()}\n    open('file')\n")
 
 
 def test_models_of_every_kind_pass():
